@@ -1,0 +1,230 @@
+"""Bundles: a trained model as a folder with a card and hashes.
+
+``models/<id>/`` holds ``bundle.json`` (settings), ``weights.npz`` (plain arrays), four word lists, ``codebook.yaml``,
+``metrics.json``, ``CARD.md`` and ``SHA256SUMS`` (as ``sha256sum -c`` reads it). The id ends in the first characters of the
+hash of ``SHA256SUMS``: one changed byte anywhere, in any file, and the bundle is refused. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitor.errors import BundleError
+from monitor.stages.classify import Model, TermWeights, assess
+from monitor.stages.cues import CUES
+from monitor.stages.features import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from monitor.records import Assessment, Document
+
+FORMAT = 1
+SUMS = "SHA256SUMS"
+REQUIRED = ("bundle.json", "weights.npz", "claim_prefixes.txt", "claim_groups.txt", "stance_prefixes.txt", "stance_groups.txt")
+_ID = re.compile(r"^cb\d+-[0-9a-f]{12}$")
+_SUM_LINE = re.compile(r"^([0-9a-f]{64})  ([\w.-]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleClassifier:
+    """`monitor.ports.Classifier` over one bundle."""
+
+    model: Model
+
+    @property
+    def bundle_id(self) -> str:
+        """Id of the bundle."""
+        return self.model.bundle_id
+
+    def assess(self, documents: Sequence[Document]) -> list[Assessment]:
+        """One assessment per document, in order."""
+        return assess(self.model, documents)
+
+
+def resolve_bundle(reference: str | None, models: Path) -> Path:
+    """The folder of a bundle: a path, an id under ``models``, or (None, or a file like CURRENT) the one in use.
+
+    Raises `BundleError` where there is none.
+    """
+    if reference is None:
+        return _follow_current(models / "CURRENT")
+    path = Path(reference)
+    if path.is_file():
+        return _follow_current(path)
+    for candidate in (path, models / reference):
+        if candidate.is_dir():
+            return candidate
+    raise BundleError(f"bundle {reference}: neither a folder nor an id in {models}; `monitor train` makes one")
+
+
+def _follow_current(pointer: Path) -> Path:
+    try:
+        name = pointer.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"bundle {pointer}: cannot be read ({error}); it names the bundle in use: write its id there") from error
+    folder = pointer.parent / name
+    if not _ID.match(name) or not folder.is_dir():
+        raise BundleError(f"bundle {pointer}: names {name[:60]!r}, which is no bundle beside it; write the id of one that is")
+    return folder
+
+
+def load_bundle(folder: Path) -> Model:
+    """Check every byte of a bundle, then read it. Raises `BundleError` on the first thing that is not as it was written."""
+    files = verify_bundle(folder)
+    try:
+        settings = json.loads(files["bundle.json"])
+        _require_format(folder, settings)
+        arrays = _read_arrays(files["weights.npz"])
+        return Model(
+            bundle_id=folder.resolve().name,
+            narratives=tuple(settings["narratives"]),
+            claims=_read_terms(files, arrays, "claim"),
+            slopes=arrays["slopes"],
+            offsets=arrays["offsets"],
+            thresholds=np.array([settings["thresholds"][n] for n in settings["narratives"]], dtype=np.float32),
+            stance=_read_terms(files, arrays, "stance"),
+            stance_cues=arrays["stance_cues"],
+            min_promotes=float(settings["min_promotes"]),
+        )
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise BundleError(f"bundle {folder}: cannot be read ({error!r}) although its hashes are right; train it again") from error
+
+
+def verify_bundle(folder: Path) -> dict[str, bytes]:
+    """The bytes of every listed file, after checking them against their hashes, and those against the bundle's id."""
+    files: dict[str, bytes] = {}
+    sums = _read_file(folder / SUMS)
+    name = folder.resolve().name
+    if not _ID.match(name) or name.split("-")[1] != hashlib.sha256(sums).hexdigest()[:12]:
+        raise BundleError(f"bundle {folder}: {SUMS} does not belong to this id: it was changed, or the folder renamed; restore it")
+    for line in sums.decode("ascii", "replace").splitlines():
+        match = _SUM_LINE.match(line)
+        if match is None:
+            raise BundleError(f"bundle {folder}: {SUMS} has the odd line {line[:80]!r}; restore it or train again")
+        content = _read_file(folder / match.group(2))
+        if hashlib.sha256(content).hexdigest() != match.group(1):
+            raise BundleError(f"bundle {folder}: {match.group(2)} is not as it was written (its hash differs); restore it or train again")
+        files[match.group(2)] = content
+    if missing := [name for name in REQUIRED if name not in files]:
+        raise BundleError(f"bundle {folder}: lacks {', '.join(missing)}; restore it or train again")
+    return files
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"bundle {path.parent}: {path.name} cannot be read ({error.strerror}); restore it or train again") from error
+
+
+def _require_format(folder: Path, settings: Mapping[str, Any]) -> None:
+    if settings["format"] != FORMAT:
+        raise BundleError(f"bundle {folder}: has format {settings['format']}, this program reads {FORMAT}; update it or train again")
+    if tuple(settings["cues"]) != CUES:
+        raise BundleError(f"bundle {folder}: was trained with other stance cues than this version's; train it again")
+
+
+def _read_arrays(content: bytes) -> dict[str, NDArray[np.float32]]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: np.asarray(archive[name], dtype=np.float32) for name in archive.files}
+
+
+def _read_terms(files: Mapping[str, bytes], arrays: Mapping[str, NDArray[np.float32]], kind: str) -> TermWeights:
+    prefixes = tuple(files[f"{kind}_prefixes.txt"].decode("utf-8").split("\n")[:-1])
+    groups = tuple(files[f"{kind}_groups.txt"].decode("utf-8").split("\n")[:-1])
+    vocabulary = Vocabulary(prefixes, groups, arrays[f"{kind}_idf"])
+    coef = arrays[f"{kind}_coef"]
+    if coef.shape[1] != len(vocabulary):
+        raise ValueError(f"{kind} weights are {coef.shape[1]} wide for {len(vocabulary)} features")
+    return TermWeights(vocabulary, coef, arrays[f"{kind}_intercept"])
+
+
+def save_bundle(model: Model, parent: Path, *, settings: Mapping[str, Any], extra_files: Mapping[str, bytes]) -> Path:
+    """Write a bundle below ``parent`` (aside, then renamed) and give its folder. The same model gives the same bytes.
+
+    ``settings`` is added to ``bundle.json``; ``extra_files`` (card, metrics, codebook) are written and hashed with the rest.
+    Raises `BundleError` where it cannot be written.
+    """
+    files = _serialize(model, settings) | dict(extra_files)
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())).encode()
+    bundle_id = f"cb{settings['codebook_version']}-{hashlib.sha256(sums).hexdigest()[:12]}"
+    folder, aside = parent / bundle_id, parent / f".{bundle_id}.{os.getpid()}"
+    try:
+        aside.mkdir(parents=True)
+        for name, content in {**files, SUMS: sums}.items():
+            (aside / name).write_bytes(content)
+        if folder.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(folder)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise BundleError(f"bundle {folder}: cannot be written ({error.strerror}); choose another --out") from error
+    return folder
+
+
+def _serialize(model: Model, settings: Mapping[str, Any]) -> dict[str, bytes]:
+    content = {
+        "format": FORMAT,
+        "narratives": list(model.narratives),
+        "thresholds": {n: round(float(t), 4) for n, t in zip(model.narratives, model.thresholds, strict=True)},
+        "min_promotes": model.min_promotes,
+        "cues": list(CUES),
+        **settings,
+    }
+    lists = {
+        f"{kind}_{part}.txt": "".join(f"{name}\n" for name in getattr(terms.vocabulary, part)).encode()
+        for kind, terms in (("claim", model.claims), ("stance", model.stance))
+        for part in ("prefixes", "groups")
+    }
+    return {"bundle.json": (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), "weights.npz": _pack(model), **lists}
+
+
+def _pack(model: Model) -> bytes:
+    # Half precision is exact enough for weights and halves the download. Zip entries get a fixed date: same model, same bytes.
+    arrays = {
+        "claim_coef": model.claims.coef.astype(np.float16),
+        "claim_intercept": model.claims.intercept,
+        "claim_idf": model.claims.vocabulary.idf.astype(np.float16),
+        "slopes": model.slopes,
+        "offsets": model.offsets,
+        "stance_coef": model.stance.coef.astype(np.float16),
+        "stance_intercept": model.stance.intercept,
+        "stance_idf": model.stance.vocabulary.idf.astype(np.float16),
+        "stance_cues": model.stance_cues,
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            inner = io.BytesIO()
+            np.lib.format.write_array(inner, np.ascontiguousarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, inner.getvalue())
+    return buffer.getvalue()
+
+
+def point_to(folder: Path, models: Path) -> None:
+    """Make ``CURRENT`` name a bundle. Raises `BundleError` where the bundle lies elsewhere or CURRENT cannot be written."""
+    if folder.resolve().parent != models.resolve():
+        raise BundleError(f"bundle {folder}: lies outside {models}; copy it there first")
+    aside = models / f".CURRENT.{os.getpid()}"
+    try:
+        aside.write_text(f"{folder.resolve().name}\n", encoding="utf-8")
+        aside.replace(models / "CURRENT")
+    except OSError as error:
+        raise BundleError(f"bundle {models / 'CURRENT'}: cannot be written ({error.strerror}); make it writable") from error

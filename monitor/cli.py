@@ -1,0 +1,452 @@
+"""The ``monitor`` command: reads arguments, calls one function, prints. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from monitor import __version__
+from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from monitor.feedcheck import FeedCheck
+    from monitor.pipeline import Progress
+    from monitor.records import RunReport
+    from monitor.wiring import Clock, Places
+
+log = logging.getLogger("monitor")
+Command = "Callable[..., Any]"
+
+_COMMON = (
+    click.option("--feeds", type=click.Path(path_type=Path), envvar="MONITOR_FEEDS", help="Feeds file [default: feeds.yaml]."),
+    click.option("--db", envvar="MONITOR_DB", default="sqlite:///monitor.db", show_default=True, help="URL of the store."),
+    click.option(
+        "--digests", type=click.Path(path_type=Path), envvar="MONITOR_DIGESTS", default=Path("digests"), show_default=True,
+        help="Folder of the digests.",
+    ),
+    click.option("--bundle", envvar="MONITOR_BUNDLE", help="Folder or id of a bundle [default: models/CURRENT]."),
+    click.option("--now", metavar="ISO-8601", help="Pretend that this is the time, for replays and tests."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the log on stderr."),
+    click.option("-v", "--verbose", count=True, help="Log more; twice for everything."),
+    click.option("-q", "--quiet", is_flag=True, help="Log errors only, show no progress."),
+)  # fmt: skip
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has. They arrive as one `Options`."""
+
+    def run(**given: Any) -> Any:  # noqa: ANN401 - click hands over what the options declare
+        names = ("feeds", "db", "digests", "bundle", "now", "as_json", "log_format", "verbose", "quiet")
+        options = Options(**{name: given.pop(name) for name in names})
+        return command(options, **given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(_COMMON):
+        run = option(run)
+    return run
+
+
+class Options:
+    """The common options of one call."""
+
+    def __init__(  # noqa: PLR0917
+        self, feeds: Path | None, db: str, digests: Path, bundle: str | None, now: str | None, as_json: bool, log_format: str,
+        verbose: int, quiet: bool,
+    ) -> None:  # fmt: skip
+        self._feeds, self._db, self._digests, self._bundle, self._now = feeds, db, digests, bundle, now
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        _start_logging(log_format, logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+
+    @property
+    def places(self) -> Places:
+        """Where things are."""
+        from monitor.wiring import Places  # noqa: PLC0415
+
+        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd())
+
+    @property
+    def clock(self) -> Clock:
+        """The time: the system's, or the one given with --now."""
+        from monitor.wiring import Clock  # noqa: PLC0415
+
+        if self._now is None:
+            return Clock(lambda: datetime.now(UTC), time.monotonic)
+        fixed = _parse_now(self._now)
+        return Clock(lambda: fixed, time.monotonic)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether somebody is looking."""
+        return sys.stderr.isatty() and not self.quiet and not self.as_json
+
+
+def _parse_now(raw: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(raw)
+    except ValueError as error:
+        raise UsageError(f"--now {raw!r} is no ISO 8601 time; write 2026-11-23T07:00:00+02:00") from error
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds")
+        return json.dumps({"at": at, "level": record.levelname.lower(), "message": record.getMessage()}, ensure_ascii=False)
+
+
+def _start_logging(log_format: str, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else logging.Formatter("monitor: %(message)s"))
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+
+
+@contextmanager
+def _progress(options: Options) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not options.shows_progress:
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total)
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total)
+
+        yield show
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401
+    print(json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable))
+
+
+def _jsonable(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, raw: str | None) -> date | None:
+    if raw is None:
+        return None
+    try:
+        return date.fromisoformat(raw)
+    except ValueError as error:
+        raise click.BadParameter(f"{raw!r} is no day; write YYYY-MM-DD") from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="monitor")
+def cli() -> None:
+    """Finds known pro-Kremlin narratives in news feeds and writes a daily digest of what promotes them."""
+
+
+@cli.command()
+@click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
+@common_options
+def run(options: Options, *, strict: bool) -> int:
+    """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
+    from monitor.wiring import run_once  # noqa: PLC0415
+
+    with _progress(options) as show:
+        outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), report_progress=show)
+    report = outcome.report
+    for error in report.errors:
+        log.info("%s: %s: %s", error.feed_id or "store", error.kind, error.message)
+    if options.as_json:
+        print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
+    elif options.verbose or sys.stdout.isatty():
+        _print_report(report, outcome.folder)
+    return _exit_code(report, strict=strict)
+
+
+def _new_run_id(options: Options) -> str:
+    return f"{options.clock.read():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _print_report(report: RunReport, folder: Path) -> None:
+    feeds, entries = report.feeds, report.entries
+    print(f"feeds     {feeds.due} due: {feeds.fetched} fetched, {feeds.not_modified} not modified, {feeds.failed} failed; {feeds.skipped} skipped")
+    print(f"entries   {entries.parsed}: {entries.new} new, {entries.updated} updated, {entries.seen} seen, {entries.rejected} rejected")
+    print(f"articles  {report.articles.stored} stored, {report.articles.duplicates} duplicates")
+    made = report.assessments
+    print(f"assessed  {made.made}; {made.pending} pending, {made.failed} failed; {report.flagged} flagged")
+    print(f"digest    {folder / 'digest.html'}")
+
+
+def _exit_code(report: RunReport, *, strict: bool) -> int:
+    feeds = report.feeds
+    if feeds.due and feeds.failed == feeds.due:
+        log.error("all %d feeds failed; see the digest, or `monitor feeds check`", feeds.due)
+        return EXIT_PARTIAL
+    if strict and feeds.failed:
+        log.error("%d of %d feeds failed; see the digest, or `monitor feeds check`", feeds.failed, feeds.due)
+        return EXIT_PARTIAL
+    return EXIT_DONE
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), help="A folder that does not exist yet [default: monitor-demo/TIME].")
+@common_options
+def demo(options: Options, out: Path | None) -> int:
+    """Serve sample feeds on loopback, run the real pipeline on them, and say where the digest is."""
+    from monitor.wiring import run_once, serve_demo  # noqa: PLC0415
+
+    folder = out or Path("monitor-demo") / f"{options.clock.read():%Y-%m-%dT%H%M%SZ}"
+    with serve_demo(folder, options.clock, bundle=options.places.bundle) as places, _progress(options) as show:
+        outcome = run_once(places, options.clock, run_id=_new_run_id(options), report_progress=show)
+    if options.as_json:
+        print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
+        return EXIT_DONE
+    _print_report(outcome.report, outcome.folder)
+    print(f"\nOpen {outcome.folder.resolve() / 'digest.html'} in a browser.")
+    print(f"To look at one article: monitor explain --db sqlite:///{folder / 'monitor.db'} ID")
+    return EXIT_DONE
+
+
+@cli.command()
+@click.option("--day", callback=_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
+@common_options
+def digest(options: Options, day: date | None) -> int:
+    """Write a day's digest again from the store: same store and bundle, same bytes."""
+    from monitor.wiring import write_digest_again  # noqa: PLC0415
+
+    folder = write_digest_again(options.places, options.clock, day)
+    if options.as_json:
+        _print_json({"folder": str(folder), "files": sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))})
+    else:
+        print(folder / "digest.html")
+    return EXIT_DONE
+
+
+@cli.command()
+@common_options
+def classify(options: Options) -> int:
+    """JSON Lines in on stdin, JSON Lines out on stdout; no store, no feeds."""
+    from monitor.streams import classify_stream  # noqa: PLC0415
+    from monitor.wiring import open_classifier  # noqa: PLC0415
+
+    bad = classify_stream(open_classifier(options.places), sys.stdin.buffer, sys.stdout)
+    if bad:
+        log.error("%d lines could not be read; each has its error line in the output", bad)
+    return EXIT_PARTIAL if bad else EXIT_DONE
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@common_options
+def evaluate(options: Options, files: tuple[Path, ...]) -> int:
+    """Score the bundle on labelled JSON Lines."""
+    from monitor.wiring import evaluate_files  # noqa: PLC0415
+
+    metrics = evaluate_files(options.places, files)
+    if options.as_json:
+        _print_json(metrics)
+    else:
+        _print_metrics(metrics)
+    return EXIT_DONE
+
+
+@cli.command()
+@click.option("--corpus", multiple=True, type=click.Path(path_type=Path), help="Labelled JSON Lines, or folders of them [default: models/corpus].")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the bundle's folder is made [default: models].")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of everything random in training.")
+@click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes to train with.")
+@common_options
+def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: int | None, jobs: int) -> int:
+    """Corpus in, a new bundle out: a folder with card, metrics and hashes. Same corpus and seed, same bytes."""
+    from monitor.wiring import train_new_bundle  # noqa: PLC0415
+
+    say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
+    folder, metrics = train_new_bundle(options.places, corpus, out, seed=seed, jobs=jobs, report_progress=say)
+    if options.as_json:
+        _print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
+    else:
+        _print_metrics(metrics)
+        print(f"\nbundle {folder}\nTo use it: monitor bundle use {folder.name}")
+    return EXIT_DONE
+
+
+def _print_metrics(metrics: dict[str, Any]) -> None:
+    print(f"{'narrative':30} carried  AP    flag precision  recall")
+    for name, row in metrics["narratives"].items():
+        cells = [f"{row[key]:.2f}" if row[key] is not None else "–" for key in ("average_precision", "precision", "recall")]
+        print(f"{name:30} {row['carried']:7}  {cells[0]:4}  {cells[1]:>14}  {cells[2]:>6}")
+    print(f"mean average precision {metrics['mean_average_precision']} over {metrics['texts']} texts")
+    for kind, row in metrics["flagged_by_kind"].items():
+        print(f"flagged of {kind}: {row['flagged']} of {row['texts']}")
+    if metrics["not_in_bundle"]:
+        print(f"labels that the bundle does not know: {', '.join(metrics['not_in_bundle'])}")
+
+
+@cli.command()
+@click.argument("url_or_id")
+@common_options
+def explain(options: Options, url_or_id: str) -> int:
+    """The whole way of one article: where from, revisions, scores, evidence, why it is (not) flagged."""
+    from monitor.wiring import explain_article  # noqa: PLC0415
+
+    text, values = explain_article(options.places, url_or_id)
+    if options.as_json:
+        _print_json(values)
+    else:
+        print(text, end="")
+    return EXIT_DONE
+
+
+@cli.group()
+def feeds() -> None:
+    """Look at the configured feeds."""
+
+
+@feeds.command("list")
+@common_options
+def feeds_list(options: Options) -> int:
+    """Show the configured feeds."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.wiring import open_config  # noqa: PLC0415
+
+    config = open_config(options.places)
+    if options.as_json:
+        _print_json([asdict(feed) for feed in config.feeds])
+        return EXIT_DONE
+    rows = [(f.id, f.outlet, f.language or "", f.kind or "", "" if f.enabled else "off", f.url) for f in config.feeds]
+    _print_table(("id", "outlet", "language", "kind", "", "url"), rows)
+    return EXIT_DONE
+
+
+@feeds.command("check")
+@click.argument("feed_ids", nargs=-1)
+@common_options
+def feeds_check(options: Options, feed_ids: tuple[str, ...]) -> int:
+    """Try each enabled feed (or the named ones) and explain what came. The store is not touched."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.wiring import check_feeds  # noqa: PLC0415
+
+    with _progress(options) as show:
+        checks = check_feeds(options.places, options.clock, feed_ids, show)
+    if options.as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        _print_checks(checks)
+    return EXIT_PARTIAL if checks and not any(check.is_ok for check in checks) else EXIT_DONE
+
+
+def _print_checks(checks: list[FeedCheck]) -> None:
+    rows = [
+        (c.feed_id, c.outcome, str(c.entries), f"{c.newest_at:%Y-%m-%d %H:%M}" if c.newest_at else "", c.message) for c in checks
+    ]
+    _print_table(("feed", "outcome", "items", "newest (UTC)", "what that means"), rows)
+    print(f"{sum(c.is_ok for c in checks)} of {len(checks)} feeds can be read")
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    for row in [head, *rows]:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
+
+
+@cli.group()
+def bundle() -> None:
+    """Look at trained models and switch between them."""
+
+
+@bundle.command("show")
+@common_options
+def bundle_show(options: Options) -> int:
+    """Print the card of the bundle in use (or of --bundle)."""
+    from monitor.bundle import resolve_bundle, verify_bundle  # noqa: PLC0415
+
+    folder = resolve_bundle(options.places.bundle, options.places.models)
+    files = verify_bundle(folder)
+    if options.as_json:
+        _print_json({"bundle": folder.resolve().name, "folder": str(folder), **json.loads(files["bundle.json"])})
+    else:
+        print(f"{folder.resolve().name} ({folder})\n\n{files['CARD.md'].decode()}", end="")
+    return EXIT_DONE
+
+
+@bundle.command("verify")
+@common_options
+def bundle_verify(options: Options) -> int:
+    """Check every byte of the bundle in use (or of --bundle)."""
+    from monitor.bundle import resolve_bundle, verify_bundle  # noqa: PLC0415
+
+    folder = resolve_bundle(options.places.bundle, options.places.models)
+    files = verify_bundle(folder)
+    if options.as_json:
+        _print_json({"bundle": folder.resolve().name, "files": sorted(files), "intact": True})
+    else:
+        print(f"{folder}: intact, {len(files)} files")
+    return EXIT_DONE
+
+
+@bundle.command("use")
+@click.argument("bundle_id")
+@common_options
+def bundle_use(options: Options, bundle_id: str) -> int:
+    """Make a bundle of the models folder the one in use, after checking it."""
+    from monitor.wiring import use_bundle  # noqa: PLC0415
+
+    chosen = use_bundle(options.places, bundle_id)
+    if options.as_json:
+        _print_json({"bundle": chosen})
+    else:
+        print(f"{chosen} is in use; the next run assesses the store's articles with it")
+    return EXIT_DONE
+
+
+@cli.command()
+@common_options
+def doctor(options: Options) -> int:
+    """One page: configuration, store, bundle, feeds' health, clock, disk; what to do about each finding."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.wiring import examine  # noqa: PLC0415
+
+    findings = examine(options.places, options.clock)
+    if options.as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            remedy = f"\n         → {finding.remedy}" if finding.remedy else ""
+            print(f"{finding.level:8} {finding.subject}: {finding.state}{remedy}")
+    return EXIT_PARTIAL if any(finding.level == "error" for finding in findings) else EXIT_DONE
+
+
+def main() -> NoReturn:
+    """Run the command line; every foreseen error ends in one clear message and its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        code = 130
+    except MonitorError as error:
+        for line in str(error).splitlines():
+            click.echo(f"monitor: {line}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader has gone (as with `| head`): nothing more can be said, and nothing is wrong.
+        sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        code = EXIT_DONE
+    sys.exit(code if isinstance(code, int) else EXIT_DONE)

@@ -1,0 +1,57 @@
+"""The codebook file: which narratives there are and what they are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """One entry of the codebook. ``names`` by language code."""
+
+    id: str
+    group: str
+    names: dict[str, str]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Codebook:
+    """All narratives in the codebook's order."""
+
+    version: int
+    narratives: tuple[Narrative, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every narrative id."""
+        return frozenset(n.id for n in self.narratives)
+
+    def name_of(self, narrative_id: str, lang: str = "en") -> str:
+        """What a narrative is called in a language; its id where the codebook does not know it."""
+        return next((n.names.get(lang, n.id) for n in self.narratives if n.id == narrative_id), narrative_id)
+
+
+def load_codebook(path: Path) -> Codebook:
+    """Read a codebook file. Raises `UsageError` naming the file and what is wrong with it."""
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: the codebook cannot be read: {error.strerror}; reinstall, or run in a checkout") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: the codebook is not YAML: {error}; restore it") from error
+    try:
+        narratives = tuple(
+            Narrative(row["id"], row["group"], dict(row["name"]), row["definition"]) for row in raw["narratives"]
+        )
+        return Codebook(int(raw["version"]), narratives)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: the codebook lacks {error}; restore it") from error

@@ -1,0 +1,246 @@
+"""``feeds.yaml`` to a frozen `Config`. Every mistake in the file is found at once and named by its line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from monitor.errors import ConfigError
+from monitor.records import Feed, OutletKind
+from monitor.urls import is_web_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yaml.nodes import Node
+
+MAX_BYTES = 5_000_000
+
+
+def _check_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no IANA time zone; write one such as Europe/Kyiv")
+    return name
+
+
+def _check_url(url: str) -> str:
+    if not is_web_url(url):
+        raise ValueError(f"{url!r} is no web address; write it in full, with http:// or https://")
+    return url
+
+
+def _check_contact(contact: str) -> str:
+    if not contact.startswith(("mailto:", "https://", "http://")) or any(char.isspace() for char in contact):
+        raise ValueError("must be an address at which you can be reached; write mailto:YOU@EXAMPLE.ORG or a https:// page")
+    return contact
+
+
+def _check_proxy(proxy: str) -> str:
+    if not proxy.startswith(("http://", "https://")):
+        raise ValueError(f"{proxy!r} is no HTTP proxy; write http://HOST:PORT")
+    return proxy
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+WebUrl = Annotated[str, AfterValidator(_check_url)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FetchSettings(_Strict):
+    """How feeds are fetched."""
+
+    concurrency: int = Field(32, ge=1, le=512, description="Requests under way at once, over all hosts.")
+    per_host: int = Field(1, ge=1, le=16, description="Requests under way at once to one host.")
+    min_delay_s: float = Field(1.0, ge=0, le=3600, description="Seconds between two requests to one host.")
+    timeout_s: float = Field(30, gt=0, le=600, description="Seconds after which one fetch is given up.")
+    max_bytes: int = Field(10_485_760, ge=1024, le=1_073_741_824, description="Largest document, after decompression.")
+    allow_private_networks: bool = Field(default=False, description="Also fetch from loopback and private addresses.")
+    full_text: Literal["auto", "never", "always"] = Field("auto", description="When article pages are fetched.")
+
+
+class Settings(_Strict):
+    """What holds for all feeds."""
+
+    contact: Annotated[str, AfterValidator(_check_contact)] | None = Field(
+        None, description="Goes into the User-Agent, so that a site's owner can reach you: mailto:… or https://…"
+    )
+    timezone: Zone = Field("Europe/Kyiv", description="What a day means in the digest (IANA name).")
+    fetch: FetchSettings = FetchSettings()
+
+
+class FeedSettings(_Strict):
+    """One feed."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="Unique and stable: it is stored with every article.")
+    url: WebUrl = Field(description="Address of the feed.")
+    outlet: str | None = Field(None, min_length=1, description="Whose voice it is; the id where left out.")
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$", description="Language code (ISO 639) of most items.")
+    kind: OutletKind | None = Field(None, description="What kind of outlet it is; never what a text carries.")
+    timezone: Zone | None = Field(None, description="For dates that come without a zone (IANA name); else settings.timezone.")
+    proxy: Annotated[str, AfterValidator(_check_proxy)] | None = Field(None, description="HTTP proxy for this feed.")
+    enabled: bool = Field(default=True, description="false pauses the feed.")
+
+
+class FeedsFile(_Strict):
+    """The whole file."""
+
+    settings: Settings = Settings()
+    feeds: list[FeedSettings] = Field(min_length=1, description="The feeds to poll.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What ``feeds.yaml`` says."""
+
+    settings: Settings
+    feeds: tuple[Feed, ...]
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a feeds file. Raises `ConfigError` with one ``FILE:LINE: …`` message for every mistake."""
+    node = _compose(path)
+    lines = _index_lines(node)
+    problems = [f"{path}:{line}: {what}" for line, what in _find_repeated_keys(node)]
+    try:
+        parsed = FeedsFile.model_validate(_to_values(node))
+    except ValidationError as error:
+        problems += [f"{path}:{_line_of(lines, e['loc'])}: {_explain(e)}" for e in error.errors()]
+    else:
+        problems += [f"{path}:{line}: {what}" for line, what in _find_contradictions(parsed, lines)]
+    if problems:
+        raise ConfigError(tuple(sorted(set(problems), key=_by_line)))
+    return Config(parsed.settings, tuple(_make_feed(feed, parsed.settings) for feed in parsed.feeds))
+
+
+def render_schema() -> str:
+    """The JSON schema of a feeds file, for editors; ``docs/feeds.schema.json`` holds it."""
+    schema = FeedsFile.model_json_schema()
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+
+
+def _compose(path: Path) -> Node:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError((f"{path}: there is no such file; name yours with --feeds, or copy the default feeds.yaml",)) from error
+    except OSError as error:
+        raise ConfigError((f"{path}: cannot be read ({error.strerror}); check that it is a file and readable for this user",)) from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError((f"{path}: has {len(raw)} bytes, which is no list of feeds; name yours with --feeds",))
+    try:
+        node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError((f"{path}:{line}: is not UTF-8; save the file in that encoding",)) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or "cannot be read"
+        raise ConfigError((f"{path}:{mark.line + 1 if mark else 1}: not YAML: {what}; mend the line or its indentation",)) from error
+    if node is None:
+        raise ConfigError((f"{path}:1: the file is empty; list at least one feed with id and url under `feeds:`",))
+    return node
+
+
+def _to_values(node: Node) -> Any:  # noqa: ANN401
+    loader = yaml.SafeLoader("")
+    return loader.construct_document(node)
+
+
+def _index_lines(node: Node, at: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], int]:
+    """Line numbers by path: keys for mappings, positions for lists."""
+    lines = {at: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines |= _index_lines(value, (*at, key.value))
+            lines[(*at, key.value)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            lines |= _index_lines(value, (*at, position))
+    return lines
+
+
+def _line_of(lines: dict[tuple[str | int, ...], int], at: tuple[str | int, ...]) -> int:
+    while at not in lines:
+        at = at[:-1]
+    return lines[at]
+
+
+def _find_repeated_keys(node: Node) -> list[tuple[int, str]]:
+    found = []
+    if isinstance(node, yaml.MappingNode):
+        counts = Counter(key.value for key, _ in node.value)
+        for key, value in node.value:
+            if counts[key.value] > 1:
+                found.append((key.start_mark.line + 1, f"`{key.value}` stands here more than once; keep one"))
+            found += _find_repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            found += _find_repeated_keys(value)
+    return found
+
+
+def _find_contradictions(parsed: FeedsFile, lines: dict[tuple[str | int, ...], int]) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    first_of: dict[tuple[str, str], str] = {}
+    for position, feed in enumerate(parsed.feeds):
+        for key, value in (("id", feed.id), ("url", feed.url)):
+            if (key, value) in first_of:
+                found.append((lines["feeds", position, key], f"{key} {value!r} is used twice, first by {first_of[key, value]}; keep one"))
+            first_of.setdefault((key, value), f"feed {feed.id!r} in line {lines['feeds', position, key]}")
+    return found
+
+
+def _explain(error: Any) -> str:  # noqa: ANN401 - pydantic's error dict
+    at = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "the file"
+    kind, given = error["type"], error.get("input")
+    messages = {
+        "missing": f"`{at}` is missing; every feed needs `id` and `url`" if at != "feeds" else "there is no list `feeds`; add one",
+        "extra_forbidden": f"`{at}` is unknown; see the reference for the names, or remove it",
+        "string_pattern_mismatch": f"`{at}` is {given!r}; {_pattern_hint(at)}",
+        "too_short": "`feeds` is empty; list at least one feed with id and url",
+    }
+    if kind in messages:
+        return messages[kind]
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"`{at}` {reason}"
+    return f"`{at}` is {_shorten(given)}: {reason[:1].lower()}{reason[1:]}; mend it or leave it out for the default"
+
+
+def _pattern_hint(at: str) -> str:
+    if at.endswith("language"):
+        return "write a language code such as ru, uk or en"
+    return "use lower-case letters, digits, dots, dashes and underscores, 64 at most"
+
+
+def _shorten(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _by_line(problem: str) -> tuple[int, str]:
+    position = problem.split(":")
+    number = next((part for part in position[1:] if part.isdigit()), "0")
+    return int(number), problem
+
+
+def _make_feed(feed: FeedSettings, settings: Settings) -> Feed:
+    return Feed(
+        id=feed.id,
+        url=feed.url,
+        outlet=feed.outlet or feed.id,
+        language=feed.language,
+        kind=feed.kind,
+        timezone=feed.timezone or settings.timezone,
+        proxy=feed.proxy,
+        enabled=feed.enabled,
+    )

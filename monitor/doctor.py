@@ -1,0 +1,123 @@
+"""`monitor doctor`: one page on the health of an installation, with what to do about each finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from monitor.digests import check_writable
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from monitor.bundle import BundleClassifier
+    from monitor.config import Config
+    from monitor.storage.store import SqlStore
+
+T = TypeVar("T")
+Level = Literal["ok", "warning", "error"]
+LOW_DISK_BYTES = 1_000_000_000
+STALE_RUN = timedelta(hours=26)
+OLDEST_SANE_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and what to do (empty where nothing is)."""
+
+    level: Level
+    subject: str
+    state: str
+    remedy: str = ""
+
+
+def examine(  # noqa: PLR0913 - one argument per thing looked at
+    *,
+    config: Callable[[], Config],
+    store: Callable[[], SqlStore],
+    classifier: Callable[[], BundleClassifier],
+    feeds_file: Path,
+    digests: Path,
+    now: datetime,
+    free_bytes: int,
+) -> list[Finding]:
+    """Look at everything; nothing is changed but a probe file in the digest folder."""
+    findings: list[Finding] = []
+    loaded = _attempt(findings, "configuration", config)
+    if loaded is not None:
+        findings.append(_examine_config(loaded, feeds_file))
+    bundle = _attempt(findings, "bundle", classifier)
+    if bundle is not None:
+        known = f"{bundle.bundle_id}, intact, {len(bundle.model.narratives)} narratives"
+        findings.append(Finding("ok", "bundle", known))
+    opened = _attempt(findings, "store", store)
+    if opened is not None:
+        with opened:
+            findings += _examine_store(opened, bundle, now)
+    if _attempt(findings, "digests", lambda: check_writable(digests) or True):
+        findings.append(Finding("ok", "digests", f"{digests} is writable"))
+    findings.append(_examine_disk(free_bytes))
+    findings.append(_examine_clock(now))
+    return findings
+
+
+def _attempt(findings: list[Finding], subject: str, action: Callable[[], T]) -> T | None:
+    """What the action gives, or None and a finding."""
+    try:
+        return action()
+    except MonitorError as error:
+        state, _, remedy = str(error).rpartition("; ")
+        findings.append(Finding("error", subject, state or remedy, remedy if state else ""))
+        return None
+
+
+def _examine_config(config: Config, feeds_file: Path) -> Finding:
+    enabled = sum(feed.enabled for feed in config.feeds)
+    state = f"{feeds_file}: {len(config.feeds)} feeds, {enabled} enabled"
+    contact = config.settings.contact
+    if contact is None or ".invalid" in contact:
+        return Finding("warning", "configuration", state, "set settings.contact to an address that you read: sites block nameless robots")
+    return Finding("ok", "configuration", state)
+
+
+def _examine_store(store: SqlStore, bundle: BundleClassifier | None, now: datetime) -> list[Finding]:
+    findings = [_examine_last_run(store, now)]
+    if bundle is not None:
+        counted = store.count_assessments(bundle.bundle_id)
+        level: Level = "warning" if counted.pending or counted.failed else "ok"
+        remedy = "`monitor run` assesses what is pending" if counted.pending else ""
+        findings.append(Finding(level, "assessments", f"{counted.pending} pending, {counted.failed} failed", remedy))
+    for health in store.load_health(now - timedelta(days=1), now + timedelta(seconds=1)):
+        if health.enabled and health.failures:
+            state = f"failed on {health.failures} of {health.visits} visits in 24 h: {health.last_message or health.last_outcome}"
+            level = "error" if health.failures == health.visits else "warning"
+            findings.append(Finding(level, f"feed {health.feed_id}", state, f"try it with `monitor feeds check {health.feed_id}`"))
+    return findings
+
+
+def _examine_last_run(store: SqlStore, now: datetime) -> Finding:
+    last = store.load_last_run()
+    if last is None:
+        return Finding("warning", "store", "holds no run yet", "start one with `monitor run`")
+    started_at, finished_at = last
+    if now - started_at > STALE_RUN:
+        return Finding("error", "store", f"last run at {started_at:%Y-%m-%d %H:%M} UTC", "check cron or the timer: it should run daily at least")
+    if finished_at is None:
+        return Finding("warning", "store", f"the run of {started_at:%Y-%m-%d %H:%M} UTC did not finish", "the next `monitor run` heals it")
+    return Finding("ok", "store", f"last run finished {finished_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _examine_disk(free_bytes: int) -> Finding:
+    state = f"{free_bytes / 1e9:.1f} GB free"
+    if free_bytes < LOW_DISK_BYTES:
+        return Finding("error", "disk", state, "free some space before the store or a digest cannot be written")
+    return Finding("ok", "disk", state)
+
+
+def _examine_clock(now: datetime) -> Finding:
+    if now < OLDEST_SANE_CLOCK:
+        return Finding("error", "clock", f"it is said to be {now:%Y-%m-%d %H:%M} UTC", "set the clock (time synchronisation): dates depend on it")
+    return Finding("ok", "clock", f"{now:%Y-%m-%d %H:%M} UTC")

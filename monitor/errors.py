@@ -1,0 +1,80 @@
+"""What can go wrong, and the exit code that it ends a command with.
+
+::
+
+    MonitorError                1  unexpected
+    ├── UsageError              2  wrong arguments or input: nothing ran
+    │   ├── ConfigError         2  feeds.yaml or the environment
+    │   └── CorpusError         2  labelled JSON Lines that cannot be used
+    ├── StoreError              4  the database
+    ├── BundleError             5  the trained model
+    ├── RunLockedError         75  another run holds the lock
+    ├── FetchError              -  one feed could not be fetched (a line in the report)
+    └── FeedDocumentError       -  one fetched document is no feed (a line in the report)
+
+Every message names the thing, says what is wrong with it and what to do next.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_PARTIAL = 3
+
+
+class MonitorError(Exception):
+    """Base of all errors that this project raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(MonitorError):
+    """The command was called wrongly, or on input that it cannot use; nothing ran."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """``feeds.yaml`` or an environment variable is wrong. Holds one message for each mistake."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class CorpusError(UsageError):
+    """Labelled JSON Lines are missing, unreadable or contradict the codebook."""
+
+
+class StoreError(MonitorError):
+    """The database is missing, unreadable, locked or of another version."""
+
+    exit_code = 4
+
+
+class BundleError(MonitorError):
+    """A bundle is missing, damaged, or was made for another version of this program."""
+
+    exit_code = 5
+
+
+class RunLockedError(MonitorError):
+    """Another run holds the lock of this store."""
+
+    exit_code = 75
+
+
+class FetchError(MonitorError):
+    """A document could not be fetched. ``kind`` groups causes, ``retry_after_s`` is the server's wish if it gave one."""
+
+    def __init__(self, kind: str, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+class FeedDocumentError(MonitorError):
+    """A fetched document holds no feed. ``kind`` says what it is instead."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

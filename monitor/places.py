@@ -1,0 +1,23 @@
+"""Where the models and the default feeds lie: the folder one works in, else what was installed, else the checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+SAMPLES = _PACKAGE / "samples"
+
+
+def find_models(working_folder: Path) -> Path:
+    """The folder with ``CURRENT``, ``codebook.yaml`` and the bundles."""
+    return _first_with(working_folder, "models", "CURRENT")
+
+
+def find_default_feeds(working_folder: Path) -> Path:
+    """The default ``feeds.yaml``."""
+    return _first_with(working_folder, "feeds.yaml")
+
+
+def _first_with(working_folder: Path, name: str, inside: str = "") -> Path:
+    candidates = [working_folder / name, _PACKAGE / "shipped" / name, _PACKAGE.parent / name]
+    return next((place for place in candidates if (place / inside).is_file()), candidates[0])

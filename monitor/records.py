@@ -1,0 +1,414 @@
+"""The values that the stages hand to each other. All are frozen; a new state is a new value.
+
+``Feed → FetchedFeed | NotModified → ParsedFeed(Entry…) → Fresh | Revised | Duplicate | Seen → Assessment → Digest``
+
+Times are aware datetimes in UTC. Scores are probabilities in 0..1. Offsets count characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Stance = Literal["promotes", "reports", "refutes"]
+STANCES: tuple[Stance, ...] = ("promotes", "reports", "refutes")
+FieldName = Literal["title", "summary", "text"]
+FIELD_NAMES: tuple[FieldName, ...] = ("title", "summary", "text")
+OutletKind = Literal["state", "occupation", "pro_kremlin", "fringe", "contrast"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One address to poll, and whose voice it is."""
+
+    id: str
+    url: str
+    outlet: str
+    language: str | None = None
+    kind: OutletKind | None = None
+    timezone: str | None = None
+    proxy: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What the last visits to a feed left behind: HTTP validators and the server's wish to be left alone."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFeed:
+    """A feed document as it came: ``body`` is decompressed, otherwise untouched; ``sha256`` is its hex digest."""
+
+    feed_id: str
+    url: str
+    status: int
+    content_type: str | None
+    body: bytes
+    sha256: str
+    etag: str | None
+    last_modified: str | None
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server said 304: nothing new since the last visit."""
+
+    feed_id: str
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item as its feed gave it, as plain text.
+
+    ``key`` identifies it within its feed. ``url`` is the link as found, made absolute; ``identity`` is what makes two
+    entries the same article: the canonical URL, or feed and key where the link tells nothing.
+    ``published_how`` says how ``published_at`` was arrived at. ``content_sha256`` covers title, summary and text.
+    """
+
+    feed_id: str
+    key: str
+    identity: str
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    published_at: datetime
+    published_how: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """All entries of one document. ``rejected`` gives a reason for each item that held nothing to keep;
+    ``degraded`` says what is wrong with a document that was read all the same.
+    """
+
+    entries: tuple[Entry, ...]
+    rejected: tuple[str, ...] = ()
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEntry:
+    """What the store knows of an entry that came before."""
+
+    key: str
+    article_id: str
+    content_sha256: str
+    owns_article: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """What the store knows of an article that a new entry may belong to."""
+
+    article_id: str
+    content_sha256: str
+    body_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The entry is in the store as it is."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The entry is a new article. ``is_update``: the feed had this entry before, as a copy of another article."""
+
+    entry: Entry
+    article_id: str
+    is_update: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """The entry is a new revision of a stored article. ``is_update``: the feed had this entry before."""
+
+    entry: Entry
+    article_id: str
+    is_update: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The entry is a copy of a stored article. ``differs``: same address, but another (not richer) text, which is kept."""
+
+    entry: Entry
+    article_id: str
+    is_update: bool
+    differs: bool
+
+
+Decided = Seen | Fresh | Revised | Duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to classify. Absent fields are empty strings; ``lang`` is a hint and may be None."""
+
+    id: str
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that carried a score: characters ``start`` to ``end`` of the named field."""
+
+    field: FieldName
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NarrativeScore:
+    """The model's answer for one narrative. ``is_carried``: its score is at or above the narrative's threshold;
+    ``flagged``: it is carried, and the text promotes it. ``terms`` are the words that weighed most.
+    """
+
+    id: str
+    score: float
+    stance: Stance
+    stance_score: float
+    is_carried: bool
+    flagged: bool
+    evidence: tuple[Evidence, ...] = ()
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The model's answer for one text: every narrative with a score worth listing, best first."""
+
+    lang: str
+    narratives: tuple[NarrativeScore, ...]
+
+    @property
+    def flagged(self) -> bool:
+        """Whether any narrative is flagged."""
+        return any(n.flagged for n in self.narratives)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRevision:
+    """A stored revision that has no assessment by the bundle in use."""
+
+    revision_id: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text with its gold labels: narrative id → stance. ``group`` keeps variants of one text together."""
+
+    document: Document
+    labels: dict[str, Stance]
+    group: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """One thing that went wrong in a run without stopping it."""
+
+    feed_id: str | None
+    url: str | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCounts:
+    """Feeds of a run: ``due = fetched + not_modified + failed``; ``skipped`` asked to be left alone for now."""
+
+    due: int = 0
+    fetched: int = 0
+    not_modified: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCounts:
+    """Entries of a run: ``parsed = new + updated + seen + rejected``."""
+
+    parsed: int = 0
+    new: int = 0
+    updated: int = 0
+    seen: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleCounts:
+    """``stored + duplicates`` equals the run's new and updated entries."""
+
+    stored: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentCounts:
+    """``pending`` and ``failed`` are what the store holds at the end of the run, for the bundle in use."""
+
+    made: int = 0
+    pending: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one run did; it adds up, and is ``run.json`` in the digest folder."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    bundle: str
+    feeds: FeedCounts = FeedCounts()
+    entries: EntryCounts = EntryCounts()
+    articles: ArticleCounts = ArticleCounts()
+    assessments: AssessmentCounts = AssessmentCounts()
+    flagged: int = 0
+    errors: tuple[RunError, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHealth:
+    """One feed on one day: how its visits went and what is known of it."""
+
+    feed_id: str
+    outlet: str
+    url: str
+    language: str | None
+    enabled: bool
+    visits: int
+    failures: int
+    last_outcome: str | None
+    last_message: str | None
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One place where an article was seen."""
+
+    feed_id: str
+    outlet: str
+    url: str | None
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DigestRow:
+    """One article of a day as the digest shows it. ``copies`` are in order of first sight, the article's own first."""
+
+    article_id: str
+    revision: int
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    outlet: str
+    feed_id: str
+    kind: str | None
+    language: str
+    published_at: datetime
+    published_how: str
+    fetched_at: datetime
+    sha256: str
+    copies: tuple[Copy, ...]
+    narratives: tuple[NarrativeScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """Articles of a day: ``articles = flagged + unflagged + pending + failed``."""
+
+    articles: int
+    flagged: int
+    unflagged: int
+    pending: int
+    failed: int
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class StanceCount:
+    """How many articles of a day carry a narrative at or above its threshold, by stance."""
+
+    narrative: str
+    promotes: int
+    reports: int
+    refutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Everything that a day's digest says; rendering adds nothing to it."""
+
+    day: date
+    timezone: str
+    bundle: str
+    counts: DayCounts
+    stances: tuple[StanceCount, ...]
+    rows: tuple[DigestRow, ...]
+    health: tuple[FeedHealth, ...]
+    runs: int
+    last_run: RunReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAssessment:
+    """What one bundle said of one revision, or why it could not say anything."""
+
+    bundle: str
+    made_at: datetime
+    language: str | None
+    failure: str | None
+    narratives: tuple[NarrativeScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionHistory:
+    """One text that an article had. ``document_sha256`` is the fetched document's that first held it."""
+
+    number: int
+    feed_id: str
+    outlet: str
+    is_variant: bool
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    sha256: str
+    document_sha256: str | None
+    published_at: datetime
+    published_how: str
+    fetched_at: datetime
+    assessments: tuple[StoredAssessment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleHistory:
+    """One article's whole way: where it was seen, every text it had, and what was said of each."""
+
+    article_id: str
+    identity: str
+    current_revision: int
+    copies: tuple[Copy, ...]
+    revisions: tuple[RevisionHistory, ...]

@@ -1,0 +1,134 @@
+"""Dates as feeds of this region write them, to UTC, with a word on how each was arrived at.
+
+feedparser reads ``MSK``, ``EET`` and ``UTC+3`` as UTC, and does not read Russian or Ukrainian months, ``12.03.2024 10:00``
+or dates without a zone at all; so the raw strings are read here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+MAX_AHEAD = timedelta(days=1)
+
+_MONTH_STEMS = {
+    1: ("jan", "янв", "січ"),
+    2: ("feb", "фев", "лют"),
+    3: ("mar", "мар", "берез", "бер"),
+    4: ("apr", "апр", "квіт", "кві"),
+    5: ("may", "мая", "май", "трав", "тра"),
+    6: ("jun", "июн", "черв", "чер"),
+    7: ("jul", "июл", "лип"),
+    8: ("aug", "авг", "серп", "сер"),
+    9: ("sep", "сен", "верес", "вер"),
+    10: ("oct", "окт", "жовт", "жов"),
+    11: ("nov", "ноя", "листоп", "лис"),
+    12: ("dec", "дек", "груд", "гру"),
+}
+_ZONES: dict[str, tzinfo] = {
+    **dict.fromkeys(("z", "ut", "utc", "gmt"), UTC),
+    **dict.fromkeys(("msk", "мск"), ZoneInfo("Europe/Moscow")),
+    **dict.fromkeys(("eet",), timezone(timedelta(hours=2))),
+    **dict.fromkeys(("eest",), timezone(timedelta(hours=3))),
+    **dict.fromkeys(("cet",), timezone(timedelta(hours=1))),
+    **dict.fromkeys(("cest",), timezone(timedelta(hours=2))),
+    **dict.fromkeys(("bst",), timezone(timedelta(hours=1))),
+    "est": timezone(timedelta(hours=-5)),
+    "edt": timezone(timedelta(hours=-4)),
+    "pst": timezone(timedelta(hours=-8)),
+    "pdt": timezone(timedelta(hours=-7)),
+}
+_CLOCK = r"(?:[\sT,]+(?:в|о|об|at)?\s*(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?)?"
+_ZONE = r"\s*\(?(?P<zone>(?:UTC|GMT|МСК|MSK)?\s*[+-]\d{1,2}(?::?\d{2})?|[A-Za-zА-Яа-я]{1,5})?\)?\.?$"
+_YEAR_WORD = r"(?:\s*(?:г|р|года|року)\.?)?"
+_SHAPES = tuple(
+    re.compile(pattern + _CLOCK + _ZONE)
+    for pattern in (
+        r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
+        r"^(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})" + _YEAR_WORD,
+        r"^(?:[^\W\d]+\.?,?\s+)?(?P<day>\d{1,2})[\s-]+(?P<name>[^\W\d]+)\.?,?[\s-]+(?P<year>\d{4}|\d{2})" + _YEAR_WORD,
+    )
+)
+_OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?$")
+_EPOCH = re.compile(r"^\d{10}(\d{3})?$")
+
+
+@dataclass(frozen=True, slots=True)
+class DatedBy:
+    """A time in UTC and how it was arrived at."""
+
+    at: datetime
+    how: str
+
+
+def resolve_date(raw: str | None, *, default_zone: str, fetched_at: datetime) -> DatedBy:
+    """The time that a feed's date string means.
+
+    Without a zone, ``default_zone`` (IANA name) is assumed. A missing, unreadable or absurd date (before 1990, or more
+    than a day after ``fetched_at``) gives ``fetched_at``; ``how`` always says which case it was.
+    """
+    if not raw or not raw.strip():
+        return DatedBy(fetched_at, "time of fetching: no date")
+    read = _read(" ".join(raw.split()), default_zone)
+    if read is None:
+        return DatedBy(fetched_at, "time of fetching: date unreadable")
+    if read.at < EARLIEST:
+        return DatedBy(fetched_at, "time of fetching: date absurdly old")
+    if read.at > fetched_at + MAX_AHEAD:
+        return DatedBy(fetched_at, "time of fetching: date in the future")
+    return read
+
+
+def _read(raw: str, default_zone: str) -> DatedBy | None:
+    if _EPOCH.match(raw):
+        return DatedBy(datetime.fromtimestamp(int(raw[:10]), UTC), "stated as seconds since 1970")
+    for shape in _SHAPES:
+        if match := shape.match(raw):
+            try:
+                return _from_match(match, default_zone)
+            except (ValueError, OverflowError):
+                return None
+    return None
+
+
+def _from_match(match: re.Match[str], default_zone: str) -> DatedBy | None:
+    parts = match.groupdict()
+    month = int(parts["month"]) if parts.get("month") else _month_number(parts["name"])
+    zone = _read_zone(parts["zone"])
+    if month is None or zone is None:
+        return None
+    year = int(parts["year"])
+    naive = datetime(  # noqa: DTZ001 - the zone is applied below
+        year + 2000 if year < 70 else year + 1900 if year < 100 else year,
+        month,
+        int(parts["day"]),
+        int(parts["hour"] or 0),
+        int(parts["minute"] or 0),
+        int(parts["second"] or 0),
+    )
+    known, how = zone
+    if known is None:
+        return DatedBy(naive.replace(tzinfo=ZoneInfo(default_zone)).astimezone(UTC), f"no zone: {default_zone} assumed")
+    return DatedBy(naive.replace(tzinfo=known).astimezone(UTC), how)
+
+
+def _month_number(name: str) -> int | None:
+    low = name.lower()
+    return next((number for number, stems in _MONTH_STEMS.items() if low.startswith(stems)), None)
+
+
+def _read_zone(raw: str | None) -> tuple[tzinfo | None, str] | None:
+    """The zone and how it was stated; ``(None, …)`` where none is given, None where one is given but unknown."""
+    if not raw:
+        return None, ""
+    if offset := _OFFSET.search(raw):
+        sign, hours, minutes = offset.groups()
+        delta = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        return timezone(-delta if sign == "-" else delta), "stated"
+    known = _ZONES.get(raw.strip().lower())
+    if known is None:
+        return None
+    return known, "stated" if known is UTC else f"zone name {raw.strip()}"

@@ -1,0 +1,78 @@
+"""The whole way of one article, as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.stages.render import iso
+from monitor.text import truncate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from monitor.records import ArticleHistory, NarrativeScore, RevisionHistory, StoredAssessment
+
+MIN_SHOWN_SCORE = 0.1
+
+
+def render_history(history: ArticleHistory, name_of: Callable[[str], str], thresholds: dict[str, float]) -> str:
+    """A report of where an article came from, what it said and when, and why it is (not) flagged.
+
+    ``thresholds`` are those of the bundle in use, by narrative.
+    """
+    lines = [f"Article {history.article_id}", f"  identity  {history.identity}", "", "Seen"]
+    for place in history.copies:
+        lines.append(f"  {iso(place.first_seen_at)}  {place.outlet} ({place.feed_id})  {place.url or 'no link'}")
+    for revision in history.revisions:
+        lines += ["", *_describe_revision(revision, is_current=revision.number == history.current_revision)]
+        for assessment in revision.assessments:
+            lines += _describe_assessment(assessment, name_of, thresholds)
+        if not revision.assessments and not revision.is_variant:
+            lines.append("  not assessed yet: the next run does it")
+    return "\n".join(lines) + "\n"
+
+
+def _describe_revision(revision: RevisionHistory, *, is_current: bool) -> list[str]:
+    kind = "variant kept beside the article" if revision.is_variant else "current" if is_current else "replaced"
+    lines = [
+        f"Revision {revision.number} ({kind}), from {revision.outlet} ({revision.feed_id})",
+        f"  title      {revision.title or '(none)'}",
+        f"  published  {iso(revision.published_at)} ({revision.published_how})",
+        f"  fetched    {iso(revision.fetched_at)}",
+        f"  text       sha256 {revision.sha256}, {len(revision.summary)} + {len(revision.text)} characters",
+        f"  document   sha256 {revision.document_sha256 or 'not recorded'}",
+    ]
+    if body := revision.summary or revision.text:
+        lines.append(f"  begins     {truncate(' '.join(body.split()), 200)}")
+    return lines
+
+
+def _describe_assessment(
+    assessment: StoredAssessment, name_of: Callable[[str], str], thresholds: dict[str, float]
+) -> Iterator[str]:
+    yield f"  assessed   {iso(assessment.made_at)} by {assessment.bundle}"
+    if assessment.failure:
+        yield f"    failed: {assessment.failure}"
+        return
+    shown = [score for score in assessment.narratives if score.score >= MIN_SHOWN_SCORE]
+    for score in shown:
+        yield from _describe_score(score, name_of, thresholds.get(score.id))
+    if not shown:
+        yield f"    no narrative reaches {MIN_SHOWN_SCORE}"
+
+
+def _describe_score(score: NarrativeScore, name_of: Callable[[str], str], threshold: float | None) -> Iterator[str]:
+    yield f"    {score.score:.2f}  {name_of(score.id)} ({score.id}); {score.stance} {score.stance_score:.2f}; {_verdict(score, threshold)}"
+    for evidence in score.evidence:
+        yield f"          {evidence.field} {evidence.start}-{evidence.end}: {truncate(' '.join(evidence.text.split()), 240)}"
+    if score.terms:
+        yield f"          weighed most: {', '.join(score.terms)}"
+
+
+def _verdict(score: NarrativeScore, threshold: float | None) -> str:
+    limit = f" {threshold:.2f}" if threshold is not None else ""
+    if score.flagged:
+        return f"FLAGGED: at or above its threshold{limit}, and promotes"
+    if score.is_carried:
+        return f"not flagged: reaches its threshold{limit}, but {score.stance} it"
+    return f"not flagged: below its threshold{limit}"

@@ -1,0 +1,305 @@
+"""A digest to files: Markdown and HTML to read, CSV and JSON Lines to work with, the run's report.
+
+Only what the digest says is rendered, so the same digest gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitor.text import truncate
+from monitor.urls import is_web_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from monitor.records import Digest, DigestRow, Evidence, FeedHealth, NarrativeScore, RunReport
+
+CONTEXT_CHARS = 220
+MAX_SHOWN_TITLE = 300
+MIN_EXPORTED_SCORE = 0.1
+CSV_COLUMNS = (
+    "day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "narrative", "score",
+    "stance", "evidence", "other_narratives", "cluster_id", "cluster_size", "cluster_outlets", "first_seen_at", "first_seen_outlet",
+    "revision", "decision", "bundle", "sha256",
+)  # fmt: skip
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Evidence in its context: what stands before it, itself, and after it."""
+
+    before: str
+    evidence: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One article as the digest's page shows it, under its strongest flagged narrative."""
+
+    row: DigestRow
+    title: str
+    link: str | None
+    published: str
+    fetched: str
+    best: NarrativeScore
+    others: tuple[str, ...]
+    marked: Marked | None
+    other_outlets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """All cards of one narrative, best first."""
+
+    id: str
+    name: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindSpot:
+    """Something that this digest did not see: what, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the templates are given."""
+
+    digest: Digest
+    day: str
+    blind_spots: tuple[BlindSpot, ...]
+    sections: tuple[Section, ...]
+    stances: tuple[tuple[str, int, int, int], ...]
+    most_stances: int
+
+
+def render_digest(digest: Digest, name_of: Callable[[str], str]) -> dict[str, bytes]:
+    """File name → bytes. ``name_of`` gives a narrative's name. ``run.json`` is there once a run has finished."""
+    page = make_page(digest, name_of)
+    files = {
+        "digest.md": _environment().get_template("digest.md.j2").render(page=page).encode(),
+        "digest.html": _environment().get_template("digest.html.j2").render(page=page).encode(),
+        "digest.csv": render_csv(digest),
+        "digest.jsonl": "".join(_dump(make_json_row(digest, row)) + "\n" for row in digest.rows).encode(),
+    }
+    if digest.last_run is not None:
+        files["run.json"] = render_report(digest.last_run)
+    return files
+
+
+def render_report(report: RunReport) -> bytes:
+    """``run.json``."""
+    times = {"started_at": iso(report.started_at), "finished_at": iso(report.finished_at)}
+    return (json.dumps(asdict(report) | times, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def make_page(digest: Digest, name_of: Callable[[str], str]) -> Page:
+    """What the page shows: blind spots, counts, and the articles by narrative."""
+    zone = ZoneInfo(digest.timezone)
+    by_narrative: dict[str, list[Card]] = {}
+    for row in digest.rows:
+        card = _make_card(row, name_of, zone)
+        by_narrative.setdefault(card.best.id, []).append(card)
+    sections = tuple(
+        Section(narrative, name_of(narrative), tuple(sorted(cards, key=lambda c: (-c.best.score, c.row.article_id))))
+        for narrative, cards in sorted(by_narrative.items(), key=lambda item: (-len(item[1]), item[0]))
+    )
+    counted = sorted(digest.stances, key=lambda s: (-s.promotes, -(s.reports + s.refutes), s.narrative))
+    return Page(
+        digest=digest,
+        day=digest.day.isoformat(),
+        blind_spots=find_blind_spots(digest),
+        sections=sections,
+        stances=tuple((name_of(s.narrative), s.promotes, s.reports, s.refutes) for s in counted),
+        most_stances=max((s.promotes + s.reports + s.refutes for s in counted), default=1),
+    )
+
+
+def find_blind_spots(digest: Digest) -> tuple[BlindSpot, ...]:
+    """What the day's digest could not see, the weightiest first."""
+    spots: list[BlindSpot] = []
+    if digest.last_run is None:
+        spots.append(BlindSpot("The day", "no run has finished on it: nothing was collected"))
+    elif digest.runs and digest.last_run.bundle != digest.bundle:
+        spots.append(BlindSpot("The model", f"the day's last run used {digest.last_run.bundle}; this digest is by {digest.bundle}"))
+    if digest.counts.pending:
+        spots.append(BlindSpot(f"{digest.counts.pending} articles", "not assessed yet; the next run does it"))
+    if digest.counts.failed:
+        spots.append(BlindSpot(f"{digest.counts.failed} articles", "the model failed on them; `monitor explain` says why"))
+    active = [health for health in digest.health if health.enabled]
+    spots += [_failing(health) for health in active if health.failures and health.failures == health.visits]
+    spots += [
+        BlindSpot(f"{health.outlet} ({health.feed_id})", f"failed on {health.failures} of {health.visits} visits")
+        for health in active
+        if 0 < health.failures < health.visits
+    ]
+    spots += [
+        BlindSpot(f"{health.outlet} ({health.feed_id})", health.last_message)
+        for health in active
+        if not health.failures and health.last_message
+    ]
+    spots += _never_visited(active, has_run=digest.last_run is not None)
+    if off := [health.feed_id for health in digest.health if not health.enabled]:
+        spots.append(BlindSpot(f"{len(off)} feeds", f"switched off or no longer listed: {truncate(', '.join(off), 300)}"))
+    return tuple(spots)
+
+
+def _failing(health: FeedHealth) -> BlindSpot:
+    return BlindSpot(f"{health.outlet} ({health.feed_id})", f"not read at all: {health.last_message or health.last_outcome}")
+
+
+def _never_visited(active: Sequence[FeedHealth], *, has_run: bool) -> list[BlindSpot]:
+    silent = [health.feed_id for health in active if not health.visits]
+    if not silent or not has_run:
+        return []
+    return [BlindSpot(f"{len(silent)} feeds", f"not visited on this day: {truncate(', '.join(silent), 300)}")]
+
+
+def _make_card(row: DigestRow, name_of: Callable[[str], str], zone: ZoneInfo) -> Card:
+    flagged = [score for score in row.narratives if score.flagged]
+    best = flagged[0]
+    shown = row.title or truncate(row.summary or row.text, 120)
+    outlets = dict.fromkeys(copy.outlet for copy in row.copies if copy.outlet != row.outlet)
+    return Card(
+        row=row,
+        title=truncate(shown, MAX_SHOWN_TITLE),
+        link=row.url if row.url and is_web_url(row.url) else None,
+        published=_local(row.published_at, zone),
+        fetched=_local(row.fetched_at, zone),
+        best=best,
+        others=tuple(name_of(score.id) for score in flagged[1:]),
+        marked=_mark(row, best.evidence[0]) if best.evidence else None,
+        other_outlets=tuple(outlets),
+    )
+
+
+def _mark(row: DigestRow, evidence: Evidence) -> Marked:
+    value = {"title": row.title, "summary": row.summary, "text": row.text}[evidence.field]
+    start, end = evidence.start, evidence.end
+    before, after = value[max(0, start - CONTEXT_CHARS) : start], value[end : end + CONTEXT_CHARS]
+    if start > CONTEXT_CHARS:
+        before = "…" + before.partition(" ")[2]
+    if end + CONTEXT_CHARS < len(value):
+        after = after.rpartition(" ")[0] + "…"
+    return Marked(before, truncate(value[start:end], 1_000), after)
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def iso(at: datetime) -> str:
+    """A time as the machine formats write it: UTC, ISO 8601, seconds."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def make_json_row(digest: Digest, row: DigestRow) -> dict[str, Any]:
+    """One row of ``digest.jsonl``. See the reference for the fields."""
+    first = row.copies[0] if row.copies else None
+    return {
+        "day": digest.day.isoformat(),
+        "article_id": row.article_id,
+        "url": row.url,
+        "title": row.title,
+        "outlet": row.outlet,
+        "feed_id": row.feed_id,
+        "kind": row.kind,
+        "language": row.language,
+        "published_at": iso(row.published_at),
+        "published_how": row.published_how,
+        "fetched_at": iso(row.fetched_at),
+        "narratives": [
+            {
+                "id": score.id,
+                "score": score.score,
+                "stance": score.stance,
+                "stance_score": score.stance_score,
+                "flagged": score.flagged,
+                "evidence": [asdict(e) for e in score.evidence],
+            }
+            for score in row.narratives
+            if score.score >= MIN_EXPORTED_SCORE
+        ],
+        "cluster": {
+            "id": row.article_id,
+            "size": len(row.copies),
+            "outlets": list(dict.fromkeys(copy.outlet for copy in row.copies)),
+            "first_seen_at": iso(first.first_seen_at) if first else None,
+            "first_seen_outlet": first.outlet if first else None,
+        },
+        "revision": row.revision,
+        "decision": None,
+        "bundle": digest.bundle,
+        "sha256": row.sha256,
+    }
+
+
+def render_csv(digest: Digest) -> bytes:
+    """The same rows, flat: UTF-8 with BOM; cells that a spreadsheet would take for formulas are disarmed."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second
+
+    rows = [_flatten(make_json_row(digest, row)) for row in digest.rows]
+    table = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    text = table.map(_disarm).to_csv(index=False, lineterminator="\r\n")
+    return b"\xef\xbb\xbf" + text.encode()
+
+
+def _flatten(row: dict[str, Any]) -> dict[str, Any]:
+    flagged = [score for score in row["narratives"] if score["flagged"]]
+    best, cluster = flagged[0], row["cluster"]
+    return {
+        **{name: row[name] for name in CSV_COLUMNS if name in row},
+        "narrative": best["id"],
+        "score": best["score"],
+        "stance": best["stance"],
+        "evidence": " … ".join(e["text"] for e in best["evidence"]),
+        "other_narratives": "; ".join(score["id"] for score in flagged[1:]),
+        "cluster_id": cluster["id"],
+        "cluster_size": cluster["size"],
+        "cluster_outlets": "; ".join(cluster["outlets"]),
+        "first_seen_at": cluster["first_seen_at"],
+        "first_seen_outlet": cluster["first_seen_outlet"],
+    }
+
+
+def _disarm(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _dump(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("monitor", "templates"),
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = _escape_markdown
+    return environment
+
+
+def _escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is: on one line, no markup, no HTML, no link."""
+    flat = " ".join(text.split())
+    for char in "\\`*_{}[]<>#|~!":
+        flat = flat.replace(char, f"\\{char}" if char not in "<>" else {"<": "&lt;", ">": "&gt;"}[char])
+    return flat

@@ -1,0 +1,1 @@
+"""The store: schema, migrations, and all SQL of the project."""

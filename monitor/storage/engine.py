@@ -1,0 +1,125 @@
+"""Opens a store: connects, checks what it is, and brings it to the schema of this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from monitor.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+LOCK_WAIT_S = 30
+SUPPORTED = ("sqlite", "postgresql")
+
+
+def open_engine(db_url: str, *, must_exist: bool = False) -> Engine:
+    """An engine on the store at ``db_url``, migrated to this version's schema.
+
+    Raises `StoreError` where the URL is wrong, the store cannot be opened, is no store of ours or is newer than we are.
+    With ``must_exist`` a missing SQLite file is an error instead of a new store.
+    """
+    url = _parse_url(db_url)
+    if url.get_backend_name() == "sqlite":
+        _check_sqlite_path(url, must_exist=must_exist)
+    try:
+        engine = create_engine(url)
+    except (ImportError, NoSuchModuleError) as error:
+        raise StoreError(f"store {display_url(db_url)}: its driver is not installed ({error}); install it or use sqlite:///FILE") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_sqlite_pragmas)
+    try:
+        with engine.begin() as connection:
+            _migrate(connection, db_url)
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreError(f"store {display_url(db_url)}: cannot be opened: {error.orig}; {_remedy(str(error.orig))}") from error
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def display_url(db_url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return db_url
+
+
+def _parse_url(db_url: str) -> URL:
+    try:
+        url = make_url(db_url)
+    except ArgumentError as error:
+        raise StoreError(f"--db {db_url!r} is not a database URL; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from error
+    if url.get_backend_name() not in SUPPORTED:
+        raise StoreError(f"--db {display_url(db_url)}: {url.get_backend_name()} is not supported; use sqlite or postgresql")
+    return url
+
+
+def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
+    if not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    if path.is_dir():
+        raise StoreError(f"store {path}: is a folder; give the file's name, as in sqlite:///{path / 'monitor.db'}")
+    if not path.parent.is_dir():
+        raise StoreError(f"store {path}: its folder does not exist; make it with: mkdir -p {path.parent}")
+    if must_exist and not path.is_file():
+        raise StoreError(f"store {path}: there is none; `monitor run` makes it, or give another with --db")
+
+
+def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> None:
+    cursor = dbapi_connection.cursor()
+    for pragma in (f"busy_timeout = {LOCK_WAIT_S * 1000}", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _migrate(connection: Connection, db_url: str) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    tables = set(inspect(connection).get_table_names())
+    if tables and "alembic_version" not in tables:
+        raise StoreError(f"store {display_url(db_url)}: holds a database of another program; give another with --db")
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if tables else None
+    if found == scripts.get_current_head():
+        return
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise StoreError(f"store {display_url(db_url)}: was made by a newer version (schema {found}); update narrative-monitor")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _remedy(reason: str) -> str:
+    low = reason.lower()
+    for sign, remedy in {
+        "not a database": "it is not an SQLite file, or damaged: restore it from a copy or give another with --db",
+        "malformed": "it is damaged: restore it from a copy or give another with --db",
+        "readonly": "make the file and its folder writable for this user",
+        "read-only": "make the file and its folder writable for this user",
+        "unable to open": "check that the file and its folder are readable and writable for this user",
+        "locked": "another program holds it; try again when that has finished",
+        "full": "free some disk space",
+    }.items():
+        if sign in low:
+            return remedy
+    return "check the address and that the database is running"
+
+
+def read_alembic_head() -> str:
+    """The schema version of this program, for `monitor doctor`."""
+    config: Any = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return str(ScriptDirectory.from_config(config).get_current_head())

@@ -1,0 +1,181 @@
+"""Tables, in SQLAlchemy Core. The migrations make them; a test keeps both equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC; refuses naive ones. SQLite has no zones, so there they are stored as plain UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: UTC, without a zone on SQLite."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: the store keeps UTC only")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database: aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed_id", String, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("outlet", Text, nullable=False),
+    Column("language", String),
+    Column("kind", String),
+    Column("enabled", Boolean, nullable=False),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("not_before", UtcDateTime),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", String, nullable=False, unique=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("day", Date, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("report", JSON),
+    Index("ix_runs_day", "day"),
+)
+
+# One row per visit to a feed; the digest's blind spots and the feeds' health are read from here.
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", ForeignKey("feeds.feed_id"), nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("visited_at", UtcDateTime, nullable=False),
+    Column("outcome", String, nullable=False),  # fetched, not_modified, or the kind of failure
+    Column("is_failure", Boolean, nullable=False),
+    Column("message", Text),
+    Column("document_sha256", String),
+    Column("document_bytes", Integer),
+    Column("entries", Integer, nullable=False),
+    Index("ix_visits_feed_id_visited_at", "feed_id", "visited_at"),
+    Index("ix_visits_visited_at", "visited_at"),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("article_id", String, nullable=False, unique=True),
+    Column("identity", Text, nullable=False, unique=True),
+    Column("feed_id", ForeignKey("feeds.feed_id"), nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("current_revision", Integer, nullable=False),
+    Column("content_sha256", String, nullable=False),
+    Column("body_chars", Integer, nullable=False),
+    Index("ix_articles_content_sha256", "content_sha256"),
+)
+
+# What an entry last was, and which article it belongs to. Its texts are in `revisions`.
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", ForeignKey("feeds.feed_id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("article_id", ForeignKey("articles.article_id"), nullable=False),
+    Column("owns_article", Boolean, nullable=False),
+    Column("url", Text),
+    Column("content_sha256", String, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("feed_id", "key"),
+    Index("ix_entries_article_id", "article_id"),
+)
+
+# Every text that any entry ever had, once for each change. Variants are other feeds' texts under the same address.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("article_id", ForeignKey("articles.article_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("feed_id", ForeignKey("feeds.feed_id"), nullable=False),
+    Column("is_variant", Boolean, nullable=False),
+    Column("url", Text),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("content_sha256", String, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("published_how", String, nullable=False),
+    Column("fetched_at", UtcDateTime, nullable=False),
+    UniqueConstraint("article_id", "number"),
+    Index("ix_revisions_fetched_at", "fetched_at"),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("revision_id", ForeignKey("revisions.id"), primary_key=True),
+    Column("bundle", String, primary_key=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("language", String),
+    Column("flagged", Boolean, nullable=False),
+    Column("failure", Text),  # set where the bundle could not assess the revision; then there are no scores
+)
+
+narrative_scores = Table(
+    "narrative_scores",
+    metadata,
+    Column("revision_id", ForeignKey("revisions.id"), primary_key=True),
+    Column("bundle", String, primary_key=True),
+    Column("narrative", String, primary_key=True),
+    Column("score", Float, nullable=False),
+    Column("stance", String, nullable=False),
+    Column("stance_score", Float, nullable=False),
+    Column("is_carried", Boolean, nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("terms", JSON, nullable=False),
+)

@@ -1,0 +1,167 @@
+"""The store: `monitor.ports.Store` over SQLAlchemy. Each method is one transaction."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from monitor.errors import StoreError
+from monitor.storage import articles, assessments, digests, feeds, histories
+from monitor.storage.engine import display_url, open_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import Connection
+
+    from monitor.errors import FetchError
+    from monitor.records import (
+        ArticleHistory,
+        Assessment,
+        AssessmentCounts,
+        Decided,
+        Digest,
+        Entry,
+        Feed,
+        FeedHealth,
+        FeedState,
+        FetchedFeed,
+        KnownArticle,
+        KnownEntry,
+        NotModified,
+        PendingRevision,
+        RunReport,
+    )
+
+# Two equal texts further apart than this are two articles (a greeting repeated every year).
+COPY_MEMORY = timedelta(days=7)
+
+
+class SqlStore:
+    """A store in SQLite or PostgreSQL, chosen by URL. Every method raises `StoreError` where the database fails."""
+
+    def __init__(self, db_url: str, *, must_exist: bool = False) -> None:
+        self._name = display_url(db_url)
+        self._engine = open_engine(db_url, must_exist=must_exist)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            reason = getattr(error, "orig", None) or error
+            raise StoreError(
+                f"store {self._name}: {reason}; nothing of this step was kept, the next run does it again. See `monitor doctor`"
+            ) from error
+
+    def sync_feeds(self, configured: Sequence[Feed]) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            feeds.sync_feeds(connection, configured)
+
+    def load_feed_states(self) -> dict[str, FeedState]:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return feeds.load_feed_states(connection)
+
+    def load_known(
+        self, feed_id: str, found: Sequence[Entry], *, fetched_at: datetime
+    ) -> tuple[dict[str, KnownEntry], dict[str, KnownArticle], dict[str, str]]:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return articles.load_known(connection, feed_id, found, copies_since=fetched_at - COPY_MEMORY)
+
+    def save_entries(self, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            articles.save_entries(connection, feed_id, decided, fetched_at=fetched_at)
+
+    def save_visit(
+        self,
+        feed_id: str,
+        outcome: FetchedFeed | NotModified | FetchError,
+        *,
+        run_id: str,
+        visited_at: datetime,
+        entries: int = 0,
+        note: str | None = None,
+    ) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            known = {"run_id": run_id, "visited_at": visited_at, "entries": entries}
+            feeds.save_visit(connection, feed_id, outcome, **known, **({"message": note} if note else {}))
+
+    def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return assessments.load_pending(connection, bundle, limit=limit)
+
+    def save_assessments(self, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            assessments.save_assessments(connection, bundle, assessed, made_at=made_at)
+
+    def save_assessment_failure(self, bundle: str, revision_id: int, message: str, *, failed_at: datetime) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            assessments.save_failure(connection, bundle, revision_id, message, failed_at=failed_at)
+
+    def index_text(self) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            articles.index_text(connection)
+
+    def count_assessments(self, bundle: str) -> AssessmentCounts:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return assessments.count_assessments(connection, bundle)
+
+    def start_run(self, run_id: str, *, started_at: datetime, day: date, bundle: str) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            feeds.start_run(connection, run_id, started_at=started_at, day=day, bundle=bundle)
+
+    def finish_run(self, report: RunReport) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            feeds.finish_run(connection, report)
+
+    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle)
+
+    def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
+        """Every feed's visits between two times."""
+        with self._begin() as connection:
+            return feeds.load_health(connection, start, end)
+
+    def load_last_run(self) -> tuple[datetime, datetime | None] | None:
+        """When the last run began and ended (None: it never did); None where there was none."""
+        with self._begin() as connection:
+            return feeds.load_last_run(connection)
+
+    def load_history(self, reference: str) -> ArticleHistory | None:
+        """Everything about the article that a URL, an id or an entry's guid names; None where the store has none."""
+        with self._begin() as connection:
+            return histories.load_history(connection, reference)
+
+    def search(self, query: str, *, limit: int) -> list[str]:
+        """Ids of articles of which some revision holds all words of ``query``, newest first."""
+        with self._begin() as connection:
+            return articles.search_articles(connection, query, limit=limit)

@@ -1,0 +1,1 @@
+"""Corpus to bundle: reads and checks the corpus, fits, calibrates, evaluates."""

@@ -1,0 +1,261 @@
+"""The only module that builds concrete parts and puts them together."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from monitor import __version__
+from monitor.config import Config, load_config
+from monitor.digests import check_writable, write_digest
+from monitor.errors import UsageError
+from monitor.lock import hold_run_lock, lock_path
+from monitor.places import SAMPLES, find_default_feeds, find_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date, datetime
+
+    from monitor.bundle import BundleClassifier
+    from monitor.codebook import Codebook
+    from monitor.doctor import Finding
+    from monitor.feedcheck import FeedCheck
+    from monitor.fetch.client import HttpFetcher
+    from monitor.pipeline import Progress
+    from monitor.records import RunReport
+    from monitor.storage.store import SqlStore
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are. ``feeds`` and ``bundle`` are None where the user named none."""
+
+    feeds: Path | None
+    db_url: str
+    digests: Path
+    bundle: str | None
+    working_folder: Path
+
+    @property
+    def feeds_file(self) -> Path:
+        """The feeds file in use."""
+        return self.feeds or find_default_feeds(self.working_folder)
+
+    @property
+    def models(self) -> Path:
+        """The folder of bundles in use."""
+        return find_models(self.working_folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """``read`` gives the time now (or the one given with --now), ``timer`` seconds for measuring."""
+
+    read: Callable[[], datetime]
+    timer: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run did, and where its digest lies."""
+
+    report: RunReport
+    folder: Path
+
+
+def open_config(places: Places) -> Config:
+    """The configuration in use."""
+    return load_config(places.feeds_file)
+
+
+def open_store(places: Places, *, must_exist: bool = False) -> SqlStore:
+    """The store in use."""
+    from monitor.storage.store import SqlStore  # noqa: PLC0415
+
+    return SqlStore(places.db_url, must_exist=must_exist)
+
+
+def open_codebook(places: Places) -> Codebook:
+    """The codebook in use."""
+    from monitor.codebook import load_codebook  # noqa: PLC0415
+
+    return load_codebook(places.models / "codebook.yaml")
+
+
+def open_classifier(places: Places) -> BundleClassifier:
+    """A classifier with the bundle in use. Every byte of the bundle is checked first."""
+    from monitor.bundle import BundleClassifier, load_bundle, resolve_bundle  # noqa: PLC0415
+
+    return BundleClassifier(load_bundle(resolve_bundle(places.bundle, places.models)))
+
+
+def open_fetcher(config: Config, clock: Clock) -> HttpFetcher:
+    """A fetcher with the configured limits."""
+    from monitor.fetch.client import FetchLimits, HttpFetcher, make_user_agent  # noqa: PLC0415
+
+    fetch = config.settings.fetch
+    limits = FetchLimits(
+        concurrency=fetch.concurrency,
+        per_host=fetch.per_host,
+        min_delay_s=fetch.min_delay_s,
+        timeout_s=fetch.timeout_s,
+        max_bytes=fetch.max_bytes,
+        allow_private_networks=fetch.allow_private_networks,
+    )
+    return HttpFetcher(limits, user_agent=make_user_agent(__version__, config.settings.contact), read_clock=clock.read)
+
+
+def run_once(
+    places: Places, clock: Clock, *, run_id: str, report_progress: Callable[[Progress], None] = lambda _: None
+) -> RunOutcome:
+    """One scheduled pass, from due feeds to the day's digest. Everything that can be wrong with the set-up is found first."""
+    from monitor.fetch.politeness import is_due  # noqa: PLC0415
+    from monitor.pipeline import Parts, make_report, run_pipeline  # noqa: PLC0415
+    from monitor.stages.render import render_report  # noqa: PLC0415
+
+    config = open_config(places)
+    classifier = open_classifier(places)
+    codebook = open_codebook(places)
+    check_writable(places.digests)
+    started_at = clock.read()
+    day = started_at.astimezone(ZoneInfo(config.settings.timezone)).date()
+    with open_store(places) as store, hold_run_lock(lock_path(places.db_url), started_at=started_at):
+        parts = Parts(open_fetcher(config, clock), classifier, store, is_due, clock.timer, report_progress)
+        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
+        report = make_report(
+            tally,
+            store.count_assessments(classifier.bundle_id),
+            run_id=run_id,
+            bundle=classifier.bundle_id,
+            started_at=started_at,
+            finished_at=clock.read(),
+        )
+        store.finish_run(report)
+        begun = clock.timer()
+        folder = _write_day(store, places, config, codebook, day, bundle=classifier.bundle_id)
+        # How long the digest took is known only now; the rest of the day's files does not depend on it.
+        report = replace(report, finished_at=clock.read(), seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        store.finish_run(report)
+        write_digest({"run.json": render_report(report)}, places.digests, day)
+    return RunOutcome(report, folder)
+
+
+def _write_day(
+    store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str
+) -> Path:
+    from monitor.stages.render import render_digest  # noqa: PLC0415
+
+    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle)
+    return write_digest(render_digest(digest, codebook.name_of), places.digests, day)
+
+
+def write_digest_again(places: Places, clock: Clock, day: date | None) -> Path:
+    """Write a day's digest (today's by default) from the store; gives its folder."""
+    config = open_config(places)
+    chosen = day or clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
+    classifier = open_classifier(places)
+    with open_store(places, must_exist=True) as store:
+        return _write_day(store, places, config, open_codebook(places), chosen, bundle=classifier.bundle_id)
+
+
+def explain_article(places: Places, reference: str) -> tuple[str, dict[str, Any]]:
+    """The report on one article, as text and as plain values. Raises `UsageError` where the store has none."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.stages.explain import render_history  # noqa: PLC0415
+
+    with open_store(places, must_exist=True) as store:
+        history = store.load_history(reference)
+    if history is None:
+        raise UsageError(f"{reference}: no such article in the store; give a URL, an article's id or a guid (see the digest)")
+    model = open_classifier(places).model
+    thresholds = {n: float(t) for n, t in zip(model.narratives, model.thresholds, strict=True)}
+    return render_history(history, open_codebook(places).name_of, thresholds), asdict(history)
+
+
+def check_feeds(places: Places, clock: Clock, only: Sequence[str], progress: Callable[[Progress], None]) -> list[FeedCheck]:
+    """Try the enabled feeds (or the named ones) without touching the store."""
+    from monitor.feedcheck import check_feeds as check  # noqa: PLC0415
+
+    config = open_config(places)
+    if unknown := set(only) - {feed.id for feed in config.feeds}:
+        raise UsageError(f"{', '.join(sorted(unknown))}: no such feed in {places.feeds_file}; `monitor feeds list` shows them")
+    chosen = [feed for feed in config.feeds if (feed.id in only if only else feed.enabled)]
+    return check(open_fetcher(config, clock), chosen, progress)
+
+
+def examine(places: Places, clock: Clock) -> list[Finding]:
+    """What `monitor doctor` finds."""
+    from monitor.doctor import examine as examine_parts  # noqa: PLC0415
+
+    return examine_parts(
+        config=lambda: open_config(places),
+        store=lambda: open_store(places, must_exist=True),
+        classifier=lambda: open_classifier(places),
+        feeds_file=places.feeds_file,
+        digests=places.digests,
+        now=clock.read(),
+        free_bytes=shutil.disk_usage(places.working_folder).free,
+    )
+
+
+@contextmanager
+def serve_demo(out: Path, clock: Clock, *, bundle: str | None = None) -> Iterator[Places]:
+    """Serve the sample feeds on loopback; gives the places of a fresh installation in ``out`` that reads them."""
+    from monitor.demo import serve_samples, write_demo_feeds  # noqa: PLC0415
+
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be made ({error.strerror}); give a folder that does not exist yet") from error
+    with serve_samples(SAMPLES, clock.read()) as base_url:
+        write_demo_feeds(out / "feeds.yaml", base_url)
+        yield Places(
+            feeds=out / "feeds.yaml",
+            db_url=f"sqlite:///{out / 'monitor.db'}",
+            digests=out / "digests",
+            bundle=bundle,
+            working_folder=Path.cwd(),
+        )
+
+
+def train_new_bundle(
+    places: Places, corpus: Sequence[Path], out: Path | None, *, seed: int | None, jobs: int, report_progress: Callable[[str], None]
+) -> tuple[Path, dict[str, Any]]:
+    """Train on a corpus (by default that of ``models/``); the bundle's folder and its held-out metrics."""
+    from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415
+
+    return train_bundle(
+        list(corpus) or [places.models / "corpus"],
+        out or places.models,
+        codebook=open_codebook(places),
+        codebook_path=places.models / "codebook.yaml",
+        seed=DEFAULT_SEED if seed is None else seed,
+        jobs=jobs,
+        report_progress=report_progress,
+    )
+
+
+def evaluate_files(places: Places, files: Sequence[Path]) -> dict[str, Any]:
+    """Score the bundle on labelled JSON Lines."""
+    from monitor.train.corpus import load_labelled  # noqa: PLC0415
+    from monitor.train.evaluate import evaluate, judge  # noqa: PLC0415
+
+    gold = load_labelled(files, open_codebook(places).ids)
+    classifier = open_classifier(places)
+    judged = judge(classifier.assess([text.document for text in gold]))
+    return {"bundle": classifier.bundle_id, **evaluate(gold, judged, classifier.model.narratives)}
+
+
+def use_bundle(places: Places, reference: str) -> str:
+    """Make a bundle of ``models/`` the one in use, after checking it; gives its id."""
+    from monitor.bundle import load_bundle, point_to, resolve_bundle  # noqa: PLC0415
+
+    folder = resolve_bundle(reference, places.models)
+    load_bundle(folder)
+    point_to(folder, places.models)
+    return folder.resolve().name
