@@ -28,12 +28,12 @@ FOLDS = 5
 MIN_PROMOTING = 20
 MIN_TERM_TEXTS = 2
 CLAIM_C = 8.0
-STANCE_C = 1.0
+STANCE_C = 8.0
 # Cues are worth more than single terms, which know the topic; scaled up, they are regularised less.
-CUE_SCALE = 0.5
-MIN_PRECISION = 0.8
+CUE_SCALE = 0.25
+MIN_PRECISION = 0.9
 MIN_THRESHOLD = 0.5
-MAX_FALSE_PROMOTES = 0.03
+MAX_FALSE_PROMOTES = 0.10
 
 
 @dataclass(frozen=True, eq=False)
