@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SUMS = "SHA256SUMS"
-REQUIRED = ("bundle.json", "weights.npz", "claim_prefixes.txt", "claim_groups.txt", "stance_prefixes.txt", "stance_groups.txt")
+REQUIRED = (
+    "bundle.json",
+    "weights.npz",
+    "claim_prefixes.txt",
+    "claim_groups.txt",
+    "stance_prefixes.txt",
+    "stance_groups.txt",
+)
 _ID = re.compile(r"^cb\d+-[0-9a-f]{12}$")
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  ([\w.-]+)$")
 
@@ -117,7 +124,9 @@ def verify_bundle(folder: Path) -> dict[str, bytes]:
             raise BundleError(f"bundle {folder}: {SUMS} has the odd line {line[:80]!r}; restore it or train again")
         content = _read_file(folder / match.group(2))
         if hashlib.sha256(content).hexdigest() != match.group(1):
-            raise BundleError(f"bundle {folder}: {match.group(2)} is not as it was written (its hash differs); restore it or train again")
+            raise BundleError(
+                f"bundle {folder}: {match.group(2)} is not as it was written (its hash differs); restore it or train again"
+            )
         files[match.group(2)] = content
     if missing := [name for name in REQUIRED if name not in files]:
         raise BundleError(f"bundle {folder}: lacks {', '.join(missing)}; restore it or train again")
@@ -128,12 +137,16 @@ def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"bundle {path.parent}: {path.name} cannot be read ({error.strerror}); restore it or train again") from error
+        raise BundleError(
+            f"bundle {path.parent}: {path.name} cannot be read ({error.strerror}); restore it or train again"
+        ) from error
 
 
 def _require_format(folder: Path, settings: Mapping[str, Any]) -> None:
     if settings["format"] != FORMAT:
-        raise BundleError(f"bundle {folder}: has format {settings['format']}, this program reads {FORMAT}; update it or train again")
+        raise BundleError(
+            f"bundle {folder}: has format {settings['format']}, this program reads {FORMAT}; update it or train again"
+        )
     if tuple(settings["cues"]) != CUES:
         raise BundleError(f"bundle {folder}: was trained with other stance cues than this version's; train it again")
 
@@ -191,7 +204,11 @@ def _serialize(model: Model, settings: Mapping[str, Any]) -> dict[str, bytes]:
         for kind, terms in (("claim", model.claims), ("stance", model.stance))
         for part in ("prefixes", "groups")
     }
-    return {"bundle.json": (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), "weights.npz": _pack(model), **lists}
+    return {
+        "bundle.json": (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(),
+        "weights.npz": _pack(model),
+        **lists,
+    }
 
 
 def _pack(model: Model) -> bytes:

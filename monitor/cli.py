@@ -18,7 +18,7 @@ from monitor import __version__
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from monitor.feedcheck import FeedCheck
     from monitor.pipeline import Progress
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from monitor.wiring import Clock, Places
 
 log = logging.getLogger("monitor")
-Command = "Callable[..., Any]"
 
 _COMMON = (
     click.option("--feeds", type=click.Path(path_type=Path), envvar="MONITOR_FEEDS", help="Feeds file [default: feeds.yaml]."),
@@ -38,7 +37,7 @@ _COMMON = (
     click.option("--bundle", envvar="MONITOR_BUNDLE", help="Folder or id of a bundle [default: models/CURRENT]."),
     click.option("--now", metavar="ISO-8601", help="Pretend that this is the time, for replays and tests."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the log on stderr."),
+    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Log on stderr."),
     click.option("-v", "--verbose", count=True, help="Log more; twice for everything."),
     click.option("-q", "--quiet", is_flag=True, help="Log errors only, show no progress."),
 )  # fmt: skip
@@ -47,7 +46,7 @@ _COMMON = (
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has. They arrive as one `Options`."""
 
-    def run(**given: Any) -> Any:  # noqa: ANN401 - click hands over what the options declare
+    def run(**given: Any) -> Any:
         names = ("feeds", "db", "digests", "bundle", "now", "as_json", "log_format", "verbose", "quiet")
         options = Options(**{name: given.pop(name) for name in names})
         return command(options, **given)
@@ -134,7 +133,7 @@ def _progress(options: Options) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _print_json(value: Any) -> None:  # noqa: ANN401
+def _print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable))
 
 
@@ -182,8 +181,10 @@ def _new_run_id(options: Options) -> str:
 
 def _print_report(report: RunReport, folder: Path) -> None:
     feeds, entries = report.feeds, report.entries
-    print(f"feeds     {feeds.due} due: {feeds.fetched} fetched, {feeds.not_modified} not modified, {feeds.failed} failed; {feeds.skipped} skipped")
-    print(f"entries   {entries.parsed}: {entries.new} new, {entries.updated} updated, {entries.seen} seen, {entries.rejected} rejected")
+    visited = f"{feeds.fetched} fetched, {feeds.not_modified} not modified, {feeds.failed} failed"
+    sorted_out = f"{entries.new} new, {entries.updated} updated, {entries.seen} seen, {entries.rejected} rejected"
+    print(f"feeds     {feeds.due} due: {visited}; {feeds.skipped} skipped")
+    print(f"entries   {entries.parsed}: {sorted_out}")
     print(f"articles  {report.articles.stored} stored, {report.articles.duplicates} duplicates")
     made = report.assessments
     print(f"assessed  {made.made}; {made.pending} pending, {made.failed} failed; {report.flagged} flagged")
@@ -264,7 +265,12 @@ def evaluate(options: Options, files: tuple[Path, ...]) -> int:
 
 
 @cli.command()
-@click.option("--corpus", multiple=True, type=click.Path(path_type=Path), help="Labelled JSON Lines, or folders of them [default: models/corpus].")
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Labelled JSON Lines, or folders of them [default: models/corpus].",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where the bundle's folder is made [default: models].")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of everything random in training.")
 @click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes to train with.")
@@ -358,7 +364,7 @@ def _print_checks(checks: list[FeedCheck]) -> None:
     print(f"{sum(c.is_ok for c in checks)} of {len(checks)} feeds can be read")
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
     for row in [head, *rows]:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())

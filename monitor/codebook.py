@@ -49,9 +49,7 @@ def load_codebook(path: Path) -> Codebook:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: the codebook is not YAML: {error}; restore it") from error
     try:
-        narratives = tuple(
-            Narrative(row["id"], row["group"], dict(row["name"]), row["definition"]) for row in raw["narratives"]
-        )
+        narratives = tuple(Narrative(row["id"], row["group"], dict(row["name"]), row["definition"]) for row in raw["narratives"])
         return Codebook(int(raw["version"]), narratives)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: the codebook lacks {error}; restore it") from error

@@ -133,7 +133,9 @@ def _compose(path: Path) -> Node:
     except FileNotFoundError as error:
         raise ConfigError((f"{path}: there is no such file; name yours with --feeds, or copy the default feeds.yaml",)) from error
     except OSError as error:
-        raise ConfigError((f"{path}: cannot be read ({error.strerror}); check that it is a file and readable for this user",)) from error
+        raise ConfigError(
+            (f"{path}: cannot be read ({error.strerror}); check that it is a file and readable for this user",)
+        ) from error
     if len(raw) > MAX_BYTES:
         raise ConfigError((f"{path}: has {len(raw)} bytes, which is no list of feeds; name yours with --feeds",))
     try:
@@ -144,13 +146,15 @@ def _compose(path: Path) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigError((f"{path}:{mark.line + 1 if mark else 1}: not YAML: {what}; mend the line or its indentation",)) from error
+        raise ConfigError(
+            (f"{path}:{mark.line + 1 if mark else 1}: not YAML: {what}; mend the line or its indentation",)
+        ) from error
     if node is None:
         raise ConfigError((f"{path}:1: the file is empty; list at least one feed with id and url under `feeds:`",))
     return node
 
 
-def _to_values(node: Node) -> Any:  # noqa: ANN401
+def _to_values(node: Node) -> Any:
     loader = yaml.SafeLoader("")
     return loader.construct_document(node)
 
@@ -194,12 +198,17 @@ def _find_contradictions(parsed: FeedsFile, lines: dict[tuple[str | int, ...], i
     for position, feed in enumerate(parsed.feeds):
         for key, value in (("id", feed.id), ("url", feed.url)):
             if (key, value) in first_of:
-                found.append((lines["feeds", position, key], f"{key} {value!r} is used twice, first by {first_of[key, value]}; keep one"))
+                found.append(
+                    (
+                        lines["feeds", position, key],
+                        f"{key} {value!r} is used twice, first by {first_of[key, value]}; keep one",
+                    )
+                )
             first_of.setdefault((key, value), f"feed {feed.id!r} in line {lines['feeds', position, key]}")
     return found
 
 
-def _explain(error: Any) -> str:  # noqa: ANN401 - pydantic's error dict
+def _explain(error: Any) -> str:
     at = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "the file"
     kind, given = error["type"], error.get("input")
     messages = {

@@ -78,7 +78,7 @@ def _make_handler(documents: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler
     class SampleHandler(BaseHTTPRequestHandler):
         """Answers with a sample or 404, and keeps quiet."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             body = documents.get(self.path)
             self.send_response(200 if body is not None else 404)
             self.send_header("Content-Type", "application/rss+xml")

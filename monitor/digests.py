@@ -27,16 +27,21 @@ def write_digest(files: Mapping[str, bytes], digests: Path, day: date) -> Path:
         for temporary, final in aside:
             temporary.replace(final)
     except OSError as error:
-        raise UsageError(f"digests {folder}: cannot be written ({error.strerror}); make it writable or give another with --digests") from error
+        raise UsageError(
+            f"digests {folder}: cannot be written ({error.strerror}); make it writable or give another with --digests"
+        ) from error
     return folder
 
 
-def check_writable(digests: Path) -> None:
-    """Find out before a run whether its digest can be written. Raises `UsageError` where it cannot."""
+def check_writable(digests: Path) -> Path:
+    """Find out before a run whether its digest can be written; gives the folder. Raises `UsageError` where it cannot."""
     probe = digests / f".probe.{os.getpid()}"
     try:
         digests.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise UsageError(f"digests {digests}: cannot be written ({error.strerror}); make it writable or give another with --digests") from error
+        raise UsageError(
+            f"digests {digests}: cannot be written ({error.strerror}); make it writable or give another with --digests"
+        ) from error
+    return digests

@@ -57,7 +57,7 @@ def examine(  # noqa: PLR0913 - one argument per thing looked at
     if opened is not None:
         with opened:
             findings += _examine_store(opened, bundle, now)
-    if _attempt(findings, "digests", lambda: check_writable(digests) or True):
+    if _attempt(findings, "digests", lambda: check_writable(digests)) is not None:
         findings.append(Finding("ok", "digests", f"{digests} is writable"))
     findings.append(_examine_disk(free_bytes))
     findings.append(_examine_clock(now))
@@ -79,7 +79,12 @@ def _examine_config(config: Config, feeds_file: Path) -> Finding:
     state = f"{feeds_file}: {len(config.feeds)} feeds, {enabled} enabled"
     contact = config.settings.contact
     if contact is None or ".invalid" in contact:
-        return Finding("warning", "configuration", state, "set settings.contact to an address that you read: sites block nameless robots")
+        return Finding(
+            "warning",
+            "configuration",
+            state,
+            "set settings.contact to an address that you read: sites block nameless robots",
+        )
     return Finding("ok", "configuration", state)
 
 
@@ -104,9 +109,19 @@ def _examine_last_run(store: SqlStore, now: datetime) -> Finding:
         return Finding("warning", "store", "holds no run yet", "start one with `monitor run`")
     started_at, finished_at = last
     if now - started_at > STALE_RUN:
-        return Finding("error", "store", f"last run at {started_at:%Y-%m-%d %H:%M} UTC", "check cron or the timer: it should run daily at least")
+        return Finding(
+            "error",
+            "store",
+            f"last run at {started_at:%Y-%m-%d %H:%M} UTC",
+            "check cron or the timer: it should run daily at least",
+        )
     if finished_at is None:
-        return Finding("warning", "store", f"the run of {started_at:%Y-%m-%d %H:%M} UTC did not finish", "the next `monitor run` heals it")
+        return Finding(
+            "warning",
+            "store",
+            f"the run of {started_at:%Y-%m-%d %H:%M} UTC did not finish",
+            "the next `monitor run` heals it",
+        )
     return Finding("ok", "store", f"last run finished {finished_at:%Y-%m-%d %H:%M} UTC")
 
 
@@ -119,5 +134,10 @@ def _examine_disk(free_bytes: int) -> Finding:
 
 def _examine_clock(now: datetime) -> Finding:
     if now < OLDEST_SANE_CLOCK:
-        return Finding("error", "clock", f"it is said to be {now:%Y-%m-%d %H:%M} UTC", "set the clock (time synchronisation): dates depend on it")
+        return Finding(
+            "error",
+            "clock",
+            f"it is said to be {now:%Y-%m-%d %H:%M} UTC",
+            "set the clock (time synchronisation): dates depend on it",
+        )
     return Finding("ok", "clock", f"{now:%Y-%m-%d %H:%M} UTC")

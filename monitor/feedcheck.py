@@ -65,4 +65,12 @@ def _judge(feed: Feed, outcome: FetchedFeed | NotModified | FetchError) -> FeedC
     if parsed.degraded:
         parts.append(parsed.degraded)
     newest = max(stated, default=None)
-    return FeedCheck(feed.id, feed.url, is_ok=True, outcome="ok", entries=len(parsed.entries), newest_at=newest, message="; ".join(parts))
+    return FeedCheck(
+        feed.id,
+        feed.url,
+        is_ok=True,
+        outcome="ok",
+        entries=len(parsed.entries),
+        newest_at=newest,
+        message="; ".join(parts),
+    )

@@ -32,7 +32,11 @@ def hold_run_lock(path: Path, *, started_at: datetime) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"lock {path}: cannot be made ({error.strerror}); make its folder writable for this user") from error
     try:
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at.isoformat(timespec="seconds")}
+        owner = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "started_at": started_at.isoformat(timespec="seconds"),
+        }
         _owner_file(path).write_text(json.dumps(owner) + "\n", encoding="utf-8")
         yield
     finally:

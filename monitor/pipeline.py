@@ -124,9 +124,7 @@ def _timed(parts: Parts, tally: Tally, stage: str) -> Iterator[None]:
         tally.seconds[stage] += parts.read_timer() - start
 
 
-async def _visit_feeds(
-    parts: Parts, tally: Tally, due: Sequence[tuple[Feed, FeedState]], *, run_id: str, now: datetime
-) -> None:
+async def _visit_feeds(parts: Parts, tally: Tally, due: Sequence[tuple[Feed, FeedState]], *, run_id: str, now: datetime) -> None:
     start, busy_before = parts.read_timer(), tally.seconds["parse"] + tally.seconds["store"]
     done = 0
     async for feed, outcome in parts.fetcher.fetch_feeds(due):
@@ -139,7 +137,13 @@ async def _visit_feeds(
 
 
 def _take_outcome(
-    parts: Parts, tally: Tally, feed: Feed, outcome: FetchedFeed | NotModified | FetchError, *, run_id: str, now: datetime
+    parts: Parts,
+    tally: Tally,
+    feed: Feed,
+    outcome: FetchedFeed | NotModified | FetchError,
+    *,
+    run_id: str,
+    now: datetime,
 ) -> None:
     match outcome:
         case FetchedFeed():
@@ -176,7 +180,12 @@ def _take_document(parts: Parts, tally: Tally, feed: Feed, fetched: FetchedFeed,
         parts.store.save_entries(feed.id, decided, fetched_at=fetched.fetched_at)
         # Only now the validators: killed before this line, the next run fetches again and finds everything seen.
         parts.store.save_visit(
-            feed.id, fetched, run_id=run_id, visited_at=fetched.fetched_at, entries=len(parsed.entries), note=parsed.degraded
+            feed.id,
+            fetched,
+            run_id=run_id,
+            visited_at=fetched.fetched_at,
+            entries=len(parsed.entries),
+            note=parsed.degraded,
         )
     tally.feeds["fetched"] += 1
     _count_entries(tally, decided, rejected=len(parsed.rejected))

@@ -8,8 +8,10 @@ Times are aware datetimes in UTC. Scores are probabilities in 0..1. Offsets coun
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
 
 Stance = Literal["promotes", "reports", "refutes"]
 STANCES: tuple[Stance, ...] = ("promotes", "reports", "refutes")
@@ -87,8 +89,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """All entries of one document. ``rejected`` gives a reason for each item that held nothing to keep;
-    ``degraded`` says what is wrong with a document that was read all the same.
+    """All entries of one document.
+
+    ``rejected`` gives a reason for each item that held nothing to keep; ``degraded`` says what is wrong with a document
+    that was read all the same.
     """
 
     entries: tuple[Entry, ...]
@@ -176,8 +180,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class NarrativeScore:
-    """The model's answer for one narrative. ``is_carried``: its score is at or above the narrative's threshold;
-    ``flagged``: it is carried, and the text promotes it. ``terms`` are the words that weighed most.
+    """The model's answer for one narrative.
+
+    ``is_carried``: its score is at or above the narrative's threshold; ``flagged``: it is carried, and the text promotes it.
+    ``terms`` are the words that weighed most.
     """
 
     id: str

@@ -144,9 +144,7 @@ def run_once(
     return RunOutcome(report, folder)
 
 
-def _write_day(
-    store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str
-) -> Path:
+def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
     from monitor.stages.render import render_digest  # noqa: PLC0415
 
     digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle)
@@ -224,7 +222,13 @@ def serve_demo(out: Path, clock: Clock, *, bundle: str | None = None) -> Iterato
 
 
 def train_new_bundle(
-    places: Places, corpus: Sequence[Path], out: Path | None, *, seed: int | None, jobs: int, report_progress: Callable[[str], None]
+    places: Places,
+    corpus: Sequence[Path],
+    out: Path | None,
+    *,
+    seed: int | None,
+    jobs: int,
+    report_progress: Callable[[str], None],
 ) -> tuple[Path, dict[str, Any]]:
     """Train on a corpus (by default that of ``models/``); the bundle's folder and its held-out metrics."""
     from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415

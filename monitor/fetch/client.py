@@ -82,24 +82,12 @@ class HttpFetcher:
             max_field_size=MAX_HEADER_BYTES,
         )
 
-    async def _fetch(
-        self, session: aiohttp.ClientSession, feed: Feed, state: FeedState
-    ) -> FetchedFeed | NotModified | FetchError:
+    async def _fetch(self, session: aiohttp.ClientSession, feed: Feed, state: FeedState) -> FetchedFeed | NotModified | FetchError:
         try:
             async with asyncio.timeout(self._limits.timeout_s):
                 return await self._follow(session, feed, state)
-        except FetchError as error:
-            return error
-        except TimeoutError as error:
-            return _converted(error, "timeout", f"no complete answer within {self._limits.timeout_s:g} s; it may work later")
-        except aiohttp.ClientConnectorDNSError as error:
-            return _converted(error, "dns", f"the name cannot be resolved ({error.os_error}); check the address")
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            return _converted(error, "tls", f"no trusted encrypted connection ({error}); check the address in a browser")
-        except aiohttp.ClientConnectorError as error:
-            return _converted(error, "connect", f"no connection ({error.os_error}); the server may be down or block this network")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return _converted(error, "protocol", f"the exchange broke ({type(error).__name__}: {error}); it may work later")
+        except (FetchError, TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            return _convert(error, self._limits.timeout_s)
 
     async def _follow(self, session: aiohttp.ClientSession, feed: Feed, state: FeedState) -> FetchedFeed | NotModified:
         url = URL(feed.url)
@@ -169,16 +157,31 @@ def _refused(response: aiohttp.ClientResponse, now: datetime) -> FetchError:
     return FetchError(f"http_{response.status}", f"the server answered {response.status}: {advice}", retry_after_s=retry_after)
 
 
-def _converted(error: BaseException, kind: str, message: str) -> FetchError:
+def _convert(error: Exception, timeout_s: float) -> FetchError:
+    """Any failure of an exchange as a `FetchError` with its cause."""
     # A refused address comes wrapped in aiohttp's own errors; what it says is what matters.
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, FetchError):
             return cause
         cause = cause.__cause__ or cause.__context__
-    converted = FetchError(kind, message)
+    converted = FetchError(*_describe(error, timeout_s))
     converted.__cause__ = error
     return converted
+
+
+def _describe(error: Exception, timeout_s: float) -> tuple[str, str]:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "dns", f"the name cannot be resolved ({error.os_error}); check the address"
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return "tls", f"no trusted encrypted connection ({error}); check the address in a browser"
+        case aiohttp.ClientConnectorError():
+            return "connect", f"no connection ({error.os_error}); the server may be down or block this network"
+        case TimeoutError():
+            return "timeout", f"no complete answer within {timeout_s:g} s; it may work later"
+        case _:
+            return "protocol", f"the exchange broke ({type(error).__name__}: {error}); it may work later"
 
 
 def make_user_agent(version: str, contact: str | None) -> str:

@@ -24,7 +24,10 @@ class BodyReader:
     def __init__(self, content_encoding: str, *, max_bytes: int) -> None:
         coding = content_encoding.strip().lower()
         if coding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
-            raise FetchError("bad_encoding", f"the server sent Content-Encoding {coding!r}, which was not asked for; it may work later")
+            raise FetchError(
+                "bad_encoding",
+                f"the server sent Content-Encoding {coding!r}, which was not asked for; it may work later",
+            )
         self._coding = coding
         self._inflater = None if coding in {"", "identity"} else self._start_inflater(coding, b"")
         self._started = False

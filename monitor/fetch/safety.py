@@ -55,9 +55,7 @@ class PublicResolver(AbstractResolver):
     def __init__(self) -> None:
         self._resolver = ThreadedResolver()
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
         """Addresses of a host. Raises `FetchError` for a forbidden one, OSError where there is none."""
         found = await self._resolver.resolve(host, port, family)
         for result in found:

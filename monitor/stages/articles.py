@@ -1,4 +1,4 @@
-"""Entries to articles: is an entry known, a new revision, a copy, or a new article?"""
+"""Entries to articles: decides whether an entry is known, a new revision, a copy, or a new article."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts to assessments, with plain arrays: which narratives does a text carry, where, and with what stance?"""
+"""Texts to assessments, with plain arrays: which narratives a text carries, where, and with what stance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from monitor.records import STANCES, Assessment, Document, Evidence, NarrativeScore, Stance
 from monitor.stages.cues import stack_cues
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
 MIN_LISTED_SCORE = 0.01
 MAX_EVIDENCE = 3
@@ -87,7 +87,7 @@ def _prepare(document: Document) -> _Prepared:
     return _Prepared(document, lang, sentences, make_windows(sentences))
 
 
-def calibrate(margins: NDArray[np.float32], slopes: NDArray[np.float32], offsets: NDArray[np.float32]) -> NDArray[np.float64]:
+def calibrate(margins: NDArray[np.floating], slopes: NDArray[np.float32], offsets: NDArray[np.float32]) -> NDArray[np.float64]:
     """Margins to probabilities."""
     probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(np.asarray(margins, dtype=np.float64) * slopes + offsets)))
     return probability
@@ -102,14 +102,16 @@ def _answer(model: Model, p: _Prepared, margins: NDArray[np.float32], rows: spar
     return Assessment(
         p.lang,
         tuple(
-            _score_narrative(model, p, k, float(scores[k]), stances[n], rows[int(best[k])], p.windows[int(best[k])])
+            _score_narrative(
+                model, p, k, score=float(scores[k]), stance=stances[n], row=rows[int(best[k])], window=p.windows[int(best[k])]
+            )
             for n, k in enumerate(listed)
         ),
     )
 
 
 def _score_narrative(  # noqa: PLR0913 - one value from each part of the model
-    model: Model, p: _Prepared, k: int, score: float, stance: tuple[Stance, float], row: sparse.csr_matrix, window: Window
+    model: Model, p: _Prepared, k: int, *, score: float, stance: tuple[Stance, float], row: sparse.csr_matrix, window: Window
 ) -> NarrativeScore:
     is_carried = score >= model.thresholds[k]
     worth_showing = score >= min(0.1, float(model.thresholds[k]))

@@ -67,7 +67,7 @@ _STEMS: dict[str, str] = {
         украина отриц|україна запереч|оценить не|обе стороны|обидві сторони|both sides""",
 }
 CUES: tuple[str, ...] = (*_STEMS, "quoted_share", "question", "exclamation")
-_QUOTED = re.compile("[«“„\"]([^«»“”„\"]{2,200})[»”“\"]")
+_QUOTED = re.compile('[«“„"]([^«»“”„"]{2,200})[»”“"]')
 
 
 def _compile(stems: str) -> re.Pattern[str]:

@@ -21,8 +21,7 @@ def render_history(history: ArticleHistory, name_of: Callable[[str], str], thres
     ``thresholds`` are those of the bundle in use, by narrative.
     """
     lines = [f"Article {history.article_id}", f"  identity  {history.identity}", "", "Seen"]
-    for place in history.copies:
-        lines.append(f"  {iso(place.first_seen_at)}  {place.outlet} ({place.feed_id})  {place.url or 'no link'}")
+    lines += [f"  {iso(p.first_seen_at)}  {p.outlet} ({p.feed_id})  {p.url or 'no link'}" for p in history.copies]
     for revision in history.revisions:
         lines += ["", *_describe_revision(revision, is_current=revision.number == history.current_revision)]
         for assessment in revision.assessments:
@@ -62,7 +61,8 @@ def _describe_assessment(
 
 
 def _describe_score(score: NarrativeScore, name_of: Callable[[str], str], threshold: float | None) -> Iterator[str]:
-    yield f"    {score.score:.2f}  {name_of(score.id)} ({score.id}); {score.stance} {score.stance_score:.2f}; {_verdict(score, threshold)}"
+    stance = f"{score.stance} {score.stance_score:.2f}"
+    yield f"    {score.score:.2f}  {name_of(score.id)} ({score.id}); {stance}; {_verdict(score, threshold)}"
     for evidence in score.evidence:
         yield f"          {evidence.field} {evidence.start}-{evidence.end}: {truncate(' '.join(evidence.text.split()), 240)}"
     if score.terms:

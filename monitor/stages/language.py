@@ -11,7 +11,7 @@ _CANDIDATES = (*LANGUAGES, "bg")
 
 
 @cache
-def _identifier() -> Any:  # noqa: ANN401 - py3langid has no types
+def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - takes half a second
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)

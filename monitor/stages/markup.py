@@ -7,10 +7,41 @@ from html.parser import HTMLParser
 from monitor.text import clean_block
 
 _BLOCKS = frozenset(
-    "address article aside blockquote br dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main ol p pre "
-    "section table td th tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "figcaption",
+        "figure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    ]
 )
-_UNSEEN = frozenset("script style iframe object noscript template svg math head title".split())
+_UNSEEN = frozenset(["script", "style", "iframe", "object", "noscript", "template", "svg", "math", "head", "title"])
 
 
 class _TextCollector(HTMLParser):

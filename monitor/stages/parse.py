@@ -49,43 +49,48 @@ def parse_feed(feed: Feed, fetched: FetchedFeed) -> ParsedFeed:
     return ParsedFeed(tuple(entries), tuple(rejected), degraded)
 
 
-def _run_feedparser(fetched: FetchedFeed) -> Any:  # noqa: ANN401 - feedparser has no types
-    headers = {"content-location": fetched.url}
-    if fetched.content_type:
-        headers["content-type"] = fetched.content_type
+def _run_feedparser(fetched: FetchedFeed) -> Any:
+    # The document's address is kept from it: it would make guids into links, which change when a feed moves.
+    headers = {"content-type": fetched.content_type} if fetched.content_type else {}
     # A file object: given bytes, feedparser would first try to open a file of that name.
     return feedparser.parse(io.BytesIO(fetched.body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
 
 
-def _require_feed(fetched: FetchedFeed, parsed: Any) -> None:  # noqa: ANN401
+def _require_feed(fetched: FetchedFeed, parsed: Any) -> None:
     if parsed.get("version") or parsed.entries:
         return
     if not fetched.body.strip():
         raise FeedDocumentError("empty_body", "the answer was empty; if this lasts, check the address in a browser")
     if _HTML_PAGE.search(fetched.body[:4096]):
         raise FeedDocumentError(
-            "html_page", "the address gave an HTML page (a block, a challenge or a moved feed), not a feed; open it in a browser"
+            "html_page",
+            "the address gave an HTML page (a block, a challenge or a moved feed), not a feed; open it in a browser",
         )
     raise FeedDocumentError("not_a_feed", "the document is neither RSS nor Atom; check the address")
 
 
-def _is_broken(parsed: Any) -> bool:  # noqa: ANN401
+def _is_broken(parsed: Any) -> bool:
     # A header that contradicts the XML declaration sets bozo too, although the text is right.
     return bool(parsed.get("bozo")) and not isinstance(
         parsed.get("bozo_exception"), feedparser.CharacterEncodingOverride | feedparser.NonXMLContentType
     )
 
 
-def _describe_bozo(parsed: Any) -> str:  # noqa: ANN401
+def _describe_bozo(parsed: Any) -> str:
     return clean_line(str(parsed.get("bozo_exception") or "not well-formed"))[:200]
 
 
-def _repeated(values: Any) -> frozenset[str]:  # noqa: ANN401
+def _repeated(values: Any) -> frozenset[str]:
     return frozenset(value for value, count in Counter(v for v in values if v).items() if count > 1)
 
 
 def _make_entry(
-    feed: Feed, fetched: FetchedFeed, item: Any, *, shared_guids: frozenset[str], shared_links: frozenset[str]  # noqa: ANN401
+    feed: Feed,
+    fetched: FetchedFeed,
+    item: Any,
+    *,
+    shared_guids: frozenset[str],
+    shared_links: frozenset[str],
 ) -> Entry | None:
     raw_link = item.get("link") or ""
     url = resolve_link(raw_link, fetched.url) if raw_link.strip() else None
@@ -117,9 +122,12 @@ def _choose_key(guid: str, own_link: str | None, title: str, raw_date: str | Non
     return (guid or own_link or f"{title} {raw_date or ''}").strip()[:500]
 
 
-def _read_bodies(item: Any, *, own_url: str) -> tuple[str, str]:  # noqa: ANN401
+def _read_bodies(item: Any, *, own_url: str) -> tuple[str, str]:
     """Summary and full text; the longest of the places where feeds put the whole article wins."""
     summary = strip_markup(item.get("summary") or "", own_url=own_url)[:MAX_SUMMARY_CHARS]
-    candidates = [item.get("yandex_full-text") or "", *(content.get("value") or "" for content in item.get("content") or ())]
+    candidates = [
+        item.get("yandex_full-text") or "",
+        *(content.get("value") or "" for content in item.get("content") or ()),
+    ]
     text = max((strip_markup(raw, own_url=own_url) for raw in candidates), key=len)[:MAX_TEXT_CHARS]
     return ("" if summary == text else summary), text

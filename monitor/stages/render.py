@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from monitor.text import truncate
 from monitor.urls import is_web_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from monitor.records import Digest, DigestRow, Evidence, FeedHealth, NarrativeScore, RunReport
 
@@ -26,8 +26,9 @@ CONTEXT_CHARS = 220
 MAX_SHOWN_TITLE = 300
 MIN_EXPORTED_SCORE = 0.1
 CSV_COLUMNS = (
-    "day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "narrative", "score",
-    "stance", "evidence", "other_narratives", "cluster_id", "cluster_size", "cluster_outlets", "first_seen_at", "first_seen_outlet",
+    "day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "narrative",
+    "score", "stance", "evidence", "other_narratives", "cluster_id", "cluster_size", "cluster_outlets", "first_seen_at",
+    "first_seen_outlet",
     "revision", "decision", "bundle", "sha256",
 )  # fmt: skip
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -287,7 +288,7 @@ def _dump(row: dict[str, Any]) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("monitor", "templates"),
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sentencex
 
-from monitor.records import Document, FieldName
 from monitor.text import count_words
+
+if TYPE_CHECKING:
+    from monitor.records import Document, FieldName
 
 WINDOW_WORDS = 40
 MAX_WINDOWS = 400

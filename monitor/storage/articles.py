@@ -23,7 +23,8 @@ CHUNK = 500
 def insert_ignoring_conflicts(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves rows alone that are already there, in the connection's dialect."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
+    statement: sqlite.Insert | postgresql.Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
 
 
 def load_known(
@@ -102,7 +103,7 @@ def _load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[s
     for start in range(0, len(article_ids), CHUNK):
         chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
         query = select(revisions.c.article_id, func.max(revisions.c.number)).where(chosen).group_by(revisions.c.article_id)
-        found |= {article_id: number for article_id, number in connection.execute(query)}
+        found |= dict(connection.execute(query))
     return found
 
 
@@ -128,9 +129,7 @@ def _advance_article(connection: Connection, decision: Revised, number: int) -> 
     connection.execute(
         update(articles)
         .where(articles.c.article_id == decision.article_id)
-        .values(
-            current_revision=number, content_sha256=decision.entry.content_sha256, body_chars=body_chars(decision.entry)
-        )
+        .values(current_revision=number, content_sha256=decision.entry.content_sha256, body_chars=body_chars(decision.entry))
     )
 
 
@@ -174,7 +173,9 @@ def search_articles(connection: Connection, query: str, *, limit: int) -> list[s
             query=" ".join(f'"{word}"' for word in words)
         )
     else:
-        matching = text("SELECT id FROM revisions WHERE search @@ plainto_tsquery('simple', :query)").bindparams(query=" ".join(words))
+        matching = text("SELECT id FROM revisions WHERE search @@ plainto_tsquery('simple', :query)").bindparams(
+            query=" ".join(words)
+        )
     hits = matching.columns(revisions.c.id).subquery()
     newest = func.max(revisions.c.fetched_at).label("newest")
     statement = select(revisions.c.article_id, newest).join(hits, hits.c.id == revisions.c.id).group_by(revisions.c.article_id)
@@ -191,6 +192,6 @@ def find_article_id(connection: Connection, reference: str, *, identity: str | N
     return str(found) if found else None
 
 
-def make_document(row: Any) -> Document:  # noqa: ANN401 - a row with the columns of `revisions`
+def make_document(row: Any) -> Document:
     """The text of a revision, as a classifier takes it."""
     return Document(id=row.article_id, title=row.title, summary=row.summary, text=row.text)

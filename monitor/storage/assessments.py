@@ -41,9 +41,7 @@ def count_assessments(connection: Connection, bundle: str) -> AssessmentCounts:
     return AssessmentCounts(pending=pending, failed=failed)
 
 
-def save_assessments(
-    connection: Connection, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime
-) -> None:
+def save_assessments(connection: Connection, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:
     """Keep assessments; where another run was quicker, its answer (which is the same) stays."""
     if not assessed:
         return
@@ -92,7 +90,7 @@ def load_scores(connection: Connection, bundle: str, revision_ids: Sequence[int]
     return {revision_id: tuple(scores) for revision_id, scores in found.items()}
 
 
-def _read_score(row: Any) -> NarrativeScore:  # noqa: ANN401
+def _read_score(row: Any) -> NarrativeScore:
     return NarrativeScore(
         id=row.narrative,
         score=row.score,

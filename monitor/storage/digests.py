@@ -104,7 +104,7 @@ def _load_rows(connection: Connection, latest: Subquery, bundle: str, end: datet
     return tuple(sorted(rows, key=_rank))
 
 
-def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:  # noqa: ANN401
+def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:
     return DigestRow(
         article_id=row.article_id,
         revision=row.number,

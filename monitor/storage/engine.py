@@ -34,7 +34,9 @@ def open_engine(db_url: str, *, must_exist: bool = False) -> Engine:
     try:
         engine = create_engine(url)
     except (ImportError, NoSuchModuleError) as error:
-        raise StoreError(f"store {display_url(db_url)}: its driver is not installed ({error}); install it or use sqlite:///FILE") from error
+        raise StoreError(
+            f"store {display_url(db_url)}: its driver is not installed ({error}); install it or use sqlite:///FILE"
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_sqlite_pragmas)
     try:
@@ -61,7 +63,9 @@ def _parse_url(db_url: str) -> URL:
     try:
         url = make_url(db_url)
     except ArgumentError as error:
-        raise StoreError(f"--db {db_url!r} is not a database URL; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from error
+        raise StoreError(
+            f"--db {db_url!r} is not a database URL; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ) from error
     if url.get_backend_name() not in SUPPORTED:
         raise StoreError(f"--db {display_url(db_url)}: {url.get_backend_name()} is not supported; use sqlite or postgresql")
     return url
@@ -81,7 +85,12 @@ def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
 
 def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> None:
     cursor = dbapi_connection.cursor()
-    for pragma in (f"busy_timeout = {LOCK_WAIT_S * 1000}", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    for pragma in (
+        f"busy_timeout = {LOCK_WAIT_S * 1000}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

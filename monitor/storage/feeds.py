@@ -60,7 +60,7 @@ def save_visit(
     connection: Connection,
     feed_id: str,
     outcome: FetchedFeed | NotModified | FetchError,
-    **known: Any,  # noqa: ANN401 - columns of `visits`
+    **known: Any,
 ) -> None:
     """Record a visit; after a success also the validators, after a failure the server's wish to wait."""
     row = {"feed_id": feed_id, "is_failure": False, "message": None, "entries": 0, **known}
@@ -78,7 +78,7 @@ def save_visit(
     connection.execute(insert(visits).values(row))
 
 
-def _set_state(connection: Connection, feed_id: str, **values: Any) -> None:  # noqa: ANN401
+def _set_state(connection: Connection, feed_id: str, **values: Any) -> None:
     connection.execute(update(feeds).where(feeds.c.feed_id == feed_id).values(values))
 
 

@@ -40,7 +40,7 @@ def load_history(connection: Connection, reference: str) -> ArticleHistory | Non
     )
 
 
-def _make_revision(connection: Connection, row: Any) -> RevisionHistory:  # noqa: ANN401
+def _make_revision(connection: Connection, row: Any) -> RevisionHistory:
     document = connection.execute(
         select(visits.c.document_sha256)
         .where((visits.c.feed_id == row.feed_id) & (visits.c.visited_at >= row.fetched_at) & (visits.c.outcome == "fetched"))

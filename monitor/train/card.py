@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from monitor.records import LabelledText
 
 
-def render_card(
-    corpus: Sequence[LabelledText], metrics: Mapping[str, Any], settings: Mapping[str, Any], codebook: Codebook
-) -> str:
+def render_card(corpus: Sequence[LabelledText], metrics: Mapping[str, Any], settings: Mapping[str, Any], codebook: Codebook) -> str:
     """The card as Markdown."""
     return "\n".join(
         [
@@ -34,8 +32,8 @@ def render_card(
             "Scores are calibrated on the corpus, in which near misses are far more common than in a feed.",
             "",
             "## Held-out figures",
-            "Five-fold cross-validation; translations and copies of one passage stay on one side. Precision and recall are those of",
-            "the flags (score at the threshold, stance promotes).",
+            "Five-fold cross-validation; translations and copies of one passage stay on one side. Precision and recall are",
+            "those of the flags (score at the threshold, stance promotes).",
             "",
             f"Mean average precision {metrics['mean_average_precision']}.",
             "",
@@ -47,10 +45,7 @@ def render_card(
             "",
             "Stance of carried narratives (gold: promotes / reports / refutes as said):",
             "",
-            *(
-                f"- {gold}: {said['promotes']} / {said['reports']} / {said['refutes']}"
-                for gold, said in metrics["stance"].items()
-            ),
+            *(f"- {gold}: {said['promotes']} / {said['reports']} / {said['refutes']}" for gold, said in metrics["stance"].items()),
             "",
             "## Corpus",
             *_corpus_lines(corpus),
@@ -63,7 +58,9 @@ def _narrative_table(metrics: Mapping[str, Any], codebook: Codebook) -> list[str
     lines = ["| narrative | carried | average precision | flag precision | flag recall |", "|---|---:|---:|---:|---:|"]
     for narrative, row in metrics["narratives"].items():
         cells = (row["carried"], row["average_precision"], row["precision"], row["recall"])
-        lines.append(f"| {codebook.name_of(narrative)} (`{narrative}`) | " + " | ".join("–" if c is None else str(c) for c in cells) + " |")
+        lines.append(
+            f"| {codebook.name_of(narrative)} (`{narrative}`) | " + " | ".join("–" if c is None else str(c) for c in cells) + " |"
+        )
     return lines
 
 

@@ -33,7 +33,9 @@ def load_labelled(paths: Iterable[Path], narrative_ids: frozenset[str]) -> tuple
                 problems.append(f"{where}: {error}")
                 continue
             if text.document.id in seen:
-                problems.append(f"{where}: id {text.document.id!r} is used twice, first in {seen[text.document.id]}; ids are unique")
+                problems.append(
+                    f"{where}: id {text.document.id!r} is used twice, first in {seen[text.document.id]}; ids are unique"
+                )
             seen.setdefault(text.document.id, where)
             texts.append(text)
     if problems:
@@ -79,11 +81,11 @@ def _parse_line(raw: bytes, narrative_ids: frozenset[str]) -> LabelledText:
     except ValueError as error:
         raise ValueError(f"not JSON ({error}); write one object per line") from error
     if not isinstance(row, dict):
-        raise ValueError("not a JSON object; write one object per line")  # noqa: TRY004 - one kind for all of the file's faults
+        raise ValueError("not a JSON object; write one object per line")
     document = parse_document(row)
     labels = row.get("labels")
     if not isinstance(labels, list):
-        raise ValueError("has no list `labels`; write [] for a text that carries no narrative")  # noqa: TRY004
+        raise ValueError("has no list `labels`; write [] for a text that carries no narrative")
     return LabelledText(
         document=document,
         labels=dict(_parse_label(label, narrative_ids) for label in labels),
@@ -99,7 +101,7 @@ def parse_document(row: dict[str, Any]) -> Document:
     """
     identifier = row.get("id")
     if not isinstance(identifier, str | int) or isinstance(identifier, bool):
-        raise ValueError("has no `id`; give each line a string")  # noqa: TRY004
+        raise ValueError("has no `id`; give each line a string")
     fields: dict[str, str] = {}
     for name in ("title", "summary", "text", "lang"):
         value = row.get(name)

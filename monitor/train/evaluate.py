@@ -84,7 +84,7 @@ def _average_precision(gold: NDArray[np.bool_], scores: NDArray[np.float64]) -> 
 def _count_stances(
     gold: Sequence[LabelledText], judged: Sequence[dict[str, Judged]], narratives: Sequence[str]
 ) -> dict[str, dict[str, int]]:
-    counts = {g: {**dict.fromkeys(STANCES, 0), "not listed": 0} for g in STANCES}
+    counts: dict[str, dict[str, int]] = {g: {**dict.fromkeys(STANCES, 0), "not listed": 0} for g in STANCES}
     for text, row in zip(gold, judged, strict=True):
         for narrative, stance in text.labels.items():
             if narrative in narratives:

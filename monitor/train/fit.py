@@ -67,7 +67,11 @@ class Fitted:
 
 
 def fit_model(
-    corpus: Sequence[LabelledText], *, seed: int, jobs: int = -1, report_progress: Callable[[str], None] = lambda _: None
+    corpus: Sequence[LabelledText],
+    *,
+    seed: int,
+    jobs: int = -1,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Fitted:
     """Train on a corpus. The model's ``bundle_id`` is empty: the bundle that holds it gives it one."""
     prepared = [_prepare(text) for text in corpus]
@@ -116,7 +120,11 @@ def _make_folds(corpus: Sequence[LabelledText], seed: int) -> list[tuple[NDArray
 
 
 def _fit_and_hold_out(
-    prepared: Sequence[Prepared], train: NDArray[np.intp], test: NDArray[np.intp], narratives: tuple[str, ...], seed: int
+    prepared: Sequence[Prepared],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    narratives: tuple[str, ...],
+    seed: int,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], list[tuple[int, str]], NDArray[np.float64]]:
     claims, stance, cues = _fit_weights([prepared[i] for i in train], narratives, seed)
     margins = np.zeros((len(test), len(narratives)))
@@ -136,7 +144,9 @@ def _fit_and_hold_out(
 
 
 def _gather(
-    parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float64], list[tuple[int, str]], NDArray[np.float64]]], texts: int, narratives: int
+    parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float64], list[tuple[int, str]], NDArray[np.float64]]],
+    texts: int,
+    narratives: int,
 ) -> tuple[NDArray[np.float64], tuple[tuple[int, str], ...], NDArray[np.float64]]:
     margins = np.zeros((texts, narratives))
     for test, part, _, _ in parts:

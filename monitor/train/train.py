@@ -59,9 +59,7 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
 def _judge_held_out(corpus: Sequence[LabelledText], fitted: Fitted) -> list[dict[str, Judged]]:
     """What the cross-validation's models said, each of texts it had not seen, at the final thresholds."""
     model, held_out = fitted.model, fitted.held_out
-    stances = {
-        pair: choose_stance(row, model.min_promotes)[0] for pair, row in zip(held_out.pairs, held_out.stances, strict=True)
-    }
+    stances = {pair: choose_stance(row, model.min_promotes)[0] for pair, row in zip(held_out.pairs, held_out.stances, strict=True)}
     judged: list[dict[str, Judged]] = []
     for i in range(len(corpus)):
         row = {}

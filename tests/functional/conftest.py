@@ -17,7 +17,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Monitor(Protocol):
-    def __call__(self, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]: ...
+    def __call__(
+        self, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]: ...
 
 
 @pytest.fixture
@@ -33,7 +35,13 @@ def monitor(tmp_path: Path) -> Monitor:
     def run(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_")}
         return subprocess.run(
-            [sys.executable, "-m", "monitor", *arguments], cwd=tmp_path, input=stdin, capture_output=True, env=clean | (env or {}), timeout=240
+            [sys.executable, "-m", "monitor", *arguments],
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            env=clean | (env or {}),
+            timeout=240,
+            check=False,
         )
 
     return run

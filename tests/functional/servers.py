@@ -55,7 +55,11 @@ def serve() -> Iterator[FeedServer]:
             if status == 200 and self.headers.get("If-None-Match") == etag:
                 status, body = 304, b""
             self.send_response(status)
-            for name, value in {"Content-Type": "application/rss+xml", "ETag": etag, **state.headers.get(self.path, {})}.items():
+            for name, value in {
+                "Content-Type": "application/rss+xml",
+                "ETag": etag,
+                **state.headers.get(self.path, {}),
+            }.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -88,5 +92,6 @@ def make_rss(items: list[dict[str, str]], *, encoding: str = "utf-8", extra_name
         "<item>" + "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in item.items()) + "</item>" for item in items
     )
     return (
-        f'<?xml version="1.0" encoding="{encoding}"?><rss version="2.0" {extra_namespaces}><channel><title>Лента</title>{body}</channel></rss>'
+        f'<?xml version="1.0" encoding="{encoding}"?><rss version="2.0" {extra_namespaces}>'
+        f"<channel><title>Лента</title>{body}</channel></rss>"
     ).encode(encoding)

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +16,8 @@ from tests.functional.conftest import REPOSITORY
 from tests.functional.servers import FeedServer, make_rss
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.functional.conftest import Monitor
 
 MODELS = REPOSITORY / "models"
@@ -110,18 +111,22 @@ def test_run_prints_its_report_as_json_on_request(monitor: Monitor, feeds: Path)
 
 def test_settings_come_from_the_environment_too(tmp_path: Path, monitor: Monitor, feeds: Path) -> None:
     feeds.rename(tmp_path / "mine.yaml")
-    env = {"MONITOR_FEEDS": "mine.yaml", "MONITOR_DB": "sqlite:///mine.db", "MONITOR_DIGESTS": "mine", "MONITOR_BUNDLE": str(MODELS / current_bundle())}
+    env = {
+        "MONITOR_FEEDS": "mine.yaml",
+        "MONITOR_DB": "sqlite:///mine.db",
+        "MONITOR_DIGESTS": "mine",
+        "MONITOR_BUNDLE": str(MODELS / current_bundle()),
+    }
     assert monitor("run", env=env).returncode == 0
     assert (tmp_path / "mine.db").is_file()
     assert list(tmp_path.glob("mine/*/digest.html"))
 
 
-def test_overlapping_runs_are_refused_and_the_holder_is_named(tmp_path: Path, monitor: Monitor, feeds: Path, feed_server: FeedServer) -> None:
-    hold = threading.Event()
-    feed_server.documents["/slow.xml"] = feed_server.documents["/a.xml"]
+def test_overlapping_runs_are_refused_and_the_holder_is_named(tmp_path: Path, monitor: Monitor, feeds: Path) -> None:
     code = (
         "import sys\nfrom datetime import UTC, datetime\nfrom pathlib import Path\nfrom monitor.lock import hold_run_lock\n"
-        "with hold_run_lock(Path('monitor.db.lock'), started_at=datetime(2026, 11, 20, tzinfo=UTC)):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+        "with hold_run_lock(Path('monitor.db.lock'), started_at=datetime(2026, 11, 20, tzinfo=UTC)):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -129,7 +134,6 @@ def test_overlapping_runs_are_refused_and_the_holder_is_named(tmp_path: Path, mo
         assert holder.stdout.readline() == b"held\n"
         done = monitor("run")
         holder.stdin.close()
-    hold.set()
     assert done.returncode == 75
     assert f"process {holder.pid}" in done.stderr.decode()
     assert monitor("run").returncode == 0
@@ -137,7 +141,10 @@ def test_overlapping_runs_are_refused_and_the_holder_is_named(tmp_path: Path, mo
 
 def test_classify_answers_line_by_line_in_order(monitor: Monitor) -> None:
     lines = [
-        json.dumps({"id": "a", "title": "Спецоперация была вынужденной мерой, все её цели будут достигнуты", "lang": "ru"}, ensure_ascii=False),
+        json.dumps(
+            {"id": "a", "title": "Спецоперация была вынужденной мерой, все её цели будут достигнуты", "lang": "ru"},
+            ensure_ascii=False,
+        ),
         "not json",
         json.dumps({"id": 7, "title": None, "summary": None, "text": "It rained in Lviv all day.", "lang": None}),
         json.dumps({"title": "no id"}),
@@ -162,7 +169,26 @@ def test_classify_answers_line_by_line_in_order(monitor: Monitor) -> None:
 
 def test_classify_does_not_grow_with_its_input(tmp_path: Path) -> None:
     """10,000 different lines; the memory after the first thousand is that at the end, within 15 MB."""
-    words = "рынок школа мост концерт погода матч музей закон цена врач поезд книга сад театр бюджет урожай порт завод".split()
+    words = [
+        "рынок",
+        "школа",
+        "мост",
+        "концерт",
+        "погода",
+        "матч",
+        "музей",
+        "закон",
+        "цена",
+        "врач",
+        "поезд",
+        "книга",
+        "сад",
+        "театр",
+        "бюджет",
+        "урожай",
+        "порт",
+        "завод",
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "monitor", "classify"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -192,7 +218,12 @@ def test_classify_does_not_grow_with_its_input(tmp_path: Path) -> None:
 
 def test_evaluate_gives_figures_as_json(tmp_path: Path, monitor: Monitor) -> None:
     rows = [
-        {"id": "1", "lang": "ru", "title": "Спецоперация вынужденная, её цели будут достигнуты", "labels": [{"id": "special_operation", "stance": "promotes"}]},
+        {
+            "id": "1",
+            "lang": "ru",
+            "title": "Спецоперация вынужденная, её цели будут достигнуты",
+            "labels": [{"id": "special_operation", "stance": "promotes"}],
+        },
         {"id": "2", "lang": "ru", "title": "Завтра в Ялте обещают дождь и ветер", "labels": []},
     ]
     (tmp_path / "gold.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))

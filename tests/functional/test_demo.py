@@ -17,7 +17,9 @@ def test_the_demo_flags_the_promoting_samples_and_nothing_else(tmp_path: Path, m
     done = monitor("demo", "--out", "here", "--now", "2026-11-20T12:00:00+00:00")
     assert done.returncode == 0, done.stderr.decode()
     assert "digest.html" in done.stdout.decode()
-    rows = [json.loads(line) for line in (tmp_path / "here/digests/2026-11-20/digest.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "here/digests/2026-11-20/digest.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     flagged = {row["url"].split("?utm")[0]: {n["id"] for n in row["narratives"] if n["flagged"]} for row in rows}
     expected: dict[str, list[str]] = {}
     for by_link in json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8")).values():

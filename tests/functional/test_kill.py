@@ -22,13 +22,23 @@ if TYPE_CHECKING:
     from tests.functional.conftest import Monitor
 
 FEEDS, ITEMS, KILLS = 200, 20, 10
-TOPICS = ("Мост закрыли на ремонт", "Команда выиграла матч", "Школьники посадили сад", "Цены на хлеб не изменились", "В музее открыли выставку")
+TOPICS = (
+    "Мост закрыли на ремонт",
+    "Команда выиграла матч",
+    "Школьники посадили сад",
+    "Цены на хлеб не изменились",
+    "В музее открыли выставку",
+)
 
 
 def make_document(feed: int) -> bytes:
     return make_rss(
         [
-            {"title": f"{TOPICS[item % len(TOPICS)]}: выпуск {feed}-{item}", "link": f"https://outlet{feed}.example/{item}", "guid": f"{feed}-{item}"}
+            {
+                "title": f"{TOPICS[item % len(TOPICS)]}: выпуск {feed}-{item}",
+                "link": f"https://outlet{feed}.example/{item}",
+                "guid": f"{feed}-{item}",
+            }
             for item in range(ITEMS)
         ]
     )
@@ -59,7 +69,9 @@ def test_nothing_is_lost_or_doubled_by_ten_kills(tmp_path: Path, monitor: Monito
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (FEEDS * ITEMS,), table
         assert connection.execute("SELECT count(DISTINCT identity) FROM articles").fetchone() == (FEEDS * ITEMS,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("SELECT count(*) FROM revision_search WHERE revision_search MATCH 'выпуск'").fetchone() == (FEEDS * ITEMS,)
+        assert connection.execute("SELECT count(*) FROM revision_search WHERE revision_search MATCH 'выпуск'").fetchone() == (
+            FEEDS * ITEMS,
+        )
     finally:
         connection.close()
 
@@ -67,7 +79,11 @@ def test_nothing_is_lost_or_doubled_by_ten_kills(tmp_path: Path, monitor: Monito
 def run_and_kill(folder: Path, *, after_s: float) -> bool:
     """Start a run in a process group of its own and kill all of it; says whether it was still running."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "monitor", "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-m", "monitor", "run"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     time.sleep(after_s)
     was_running = process.poll() is None

@@ -44,8 +44,16 @@ def regional_feeds(feed_server: FeedServer) -> FeedServer:
     feed_server.documents = {
         "/headlines.xml": make_rss(
             [
-                {"title": "\n   В порту Керчи проверят краны  ", "link": "https://agency.example/1.html", "pubDate": "Fri, 20 Nov 2026 11:57:07 +0300"},
-                {"title": CONGRESS, "link": "https://agency.example/2.html", "pubDate": "Fri, 20 Nov 2026 10:26:35 MSK"},
+                {
+                    "title": "\n   В порту Керчи проверят краны  ",
+                    "link": "https://agency.example/1.html",
+                    "pubDate": "Fri, 20 Nov 2026 11:57:07 +0300",
+                },
+                {
+                    "title": CONGRESS,
+                    "link": "https://agency.example/2.html",
+                    "pubDate": "Fri, 20 Nov 2026 10:26:35 MSK",
+                },
             ]
         ),
         "/tracking.xml": make_rss(
@@ -61,7 +69,14 @@ def regional_feeds(feed_server: FeedServer) -> FeedServer:
             ]
         ),
         "/cp1251.xml": make_rss(
-            [{"title": "Троллейбусы вернулись на маршрут", "link": "https://local.example/a", "pubDate": "20.11.2026 09:15"}], encoding="windows-1251"
+            [
+                {
+                    "title": "Троллейбусы вернулись на маршрут",
+                    "link": "https://local.example/a",
+                    "pubDate": "20.11.2026 09:15",
+                }
+            ],
+            encoding="windows-1251",
         ),
         "/full.xml": make_rss(
             [
@@ -86,16 +101,20 @@ def test_every_item_becomes_an_article_with_its_text_and_date(tmp_path: Path, mo
     report = read_report(tmp_path)
     assert_adds_up(report)
     assert report["entries"]["new"] == report["articles"]["stored"] == report["assessments"]["made"] == 5
-    rows = dict(
-        (title, (summary, text, published[:16]))
+    rows = {
+        title: (summary, text, published[:16])
         for title, summary, text, published in query(tmp_path, "SELECT title, summary, text, published_at FROM revisions")
-    )
+    }
     assert rows == {
         "В порту Керчи проверят краны": ("", "", "2026-11-20 08:57"),
         CONGRESS: ("", "", "2026-11-20 07:26"),
         "Festival opens in Kazan": ("Musicians from nine countries came to Kazan.", "", "2026-11-20 07:27"),
         "Троллейбусы вернулись на маршрут": ("", "", "2026-11-20 06:15"),
-        "Итоги заседания": ("", "Первый абзац о бюджете района.\nВторой абзац о ремонте школы «Радуга».", "2026-11-20 05:00"),
+        "Итоги заседания": (
+            "",
+            "Первый абзац о бюджете района.\nВторой абзац о ремонте школы «Радуга».",
+            "2026-11-20 05:00",
+        ),
     }
     assert regional_feeds.user_agents == {"narrative-monitor/0.1.0 (+mailto:tests@example.org)"}
 
@@ -104,7 +123,13 @@ def test_the_digest_holds_what_promotes_and_its_evidence(tmp_path: Path, monitor
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
     folder = tmp_path / "digests" / "2026-11-20"
-    assert {path.name for path in folder.iterdir()} == {"digest.md", "digest.html", "digest.csv", "digest.jsonl", "run.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "digest.md",
+        "digest.html",
+        "digest.csv",
+        "digest.jsonl",
+        "run.json",
+    }
     (row,) = [json.loads(line) for line in (folder / "digest.jsonl").read_text(encoding="utf-8").splitlines()]
     assert row["title"] == CONGRESS
     assert row["narratives"][0]["id"] in {"fake_loyalty", "special_operation"}
@@ -116,9 +141,16 @@ def test_the_digest_holds_what_promotes_and_its_evidence(tmp_path: Path, monitor
 def test_a_second_run_changes_nothing(tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer) -> None:
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
-    tables = "SELECT * FROM articles", "SELECT * FROM entries", "SELECT * FROM revisions", "SELECT * FROM narrative_scores"
+    tables = (
+        "SELECT * FROM articles",
+        "SELECT * FROM entries",
+        "SELECT * FROM revisions",
+        "SELECT * FROM narrative_scores",
+    )
     before = [query(tmp_path, sql) for sql in tables]
-    digest = {p.name: p.read_bytes() for p in (tmp_path / "digests/2026-11-20").iterdir() if p.name not in {"run.json", "digest.html"}}
+    digest = {
+        p.name: p.read_bytes() for p in (tmp_path / "digests/2026-11-20").iterdir() if p.name not in {"run.json", "digest.html"}
+    }
     assert monitor("run", "--now", NOW).returncode == 0
     report = read_report(tmp_path)
     assert report["feeds"] == {"due": 4, "fetched": 0, "not_modified": 4, "failed": 0, "skipped": 0}
@@ -127,7 +159,9 @@ def test_a_second_run_changes_nothing(tmp_path: Path, monitor: Monitor, regional
     assert {p.name: p.read_bytes() for p in (tmp_path / "digests/2026-11-20").iterdir() if p.name in digest} == digest
 
 
-def test_a_server_that_ignores_validators_changes_nothing_either(tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer) -> None:
+def test_a_server_that_ignores_validators_changes_nothing_either(
+    tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer
+) -> None:
     regional_feeds.headers = {path: {"ETag": f'"{number}"'} for number, path in enumerate(regional_feeds.documents)}
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
@@ -138,16 +172,24 @@ def test_a_server_that_ignores_validators_changes_nothing_either(tmp_path: Path,
     assert query(tmp_path, "SELECT count(*) FROM revisions") == [(5,)]
 
 
-def test_an_edited_item_gets_a_second_revision_and_a_new_assessment(tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer) -> None:
+def test_an_edited_item_gets_a_second_revision_and_a_new_assessment(
+    tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer
+) -> None:
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
-    regional_feeds.documents["/headlines.xml"] = regional_feeds.documents["/headlines.xml"].replace("В порту Керчи проверят краны".encode(), CONGRESS.replace("Съезд", "Форум").encode())
+    regional_feeds.documents["/headlines.xml"] = regional_feeds.documents["/headlines.xml"].replace(
+        "В порту Керчи проверят краны".encode(), CONGRESS.replace("Съезд", "Форум").encode()
+    )
     assert monitor("run", "--now", NOW).returncode == 0
     report = read_report(tmp_path)
     assert_adds_up(report)
     assert report["entries"] == {"parsed": 2, "new": 0, "updated": 1, "seen": 1, "rejected": 0}
     assert report["assessments"]["made"] == 1
-    numbers = query(tmp_path, "SELECT r.number, a.flagged FROM revisions r JOIN assessments a ON a.revision_id = r.id WHERE r.url LIKE '%/1.html' ORDER BY 1")
+    numbers = query(
+        tmp_path,
+        "SELECT r.number, a.flagged FROM revisions r JOIN assessments a ON a.revision_id = r.id "
+        "WHERE r.url LIKE '%/1.html' ORDER BY 1",
+    )
     assert numbers == [(1, 0), (2, 1)]
     explained = monitor("explain", "https://agency.example/1.html").stdout.decode()
     assert "Revision 1 (replaced)" in explained
@@ -156,9 +198,16 @@ def test_an_edited_item_gets_a_second_revision_and_a_new_assessment(tmp_path: Pa
 
 
 def test_one_article_in_two_feeds_is_stored_once(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
-    item = {"title": "Новый катер прошёл испытания в Феодосии на этой неделе", "link": "https://a.example/1?utm_source=x"}
+    item = {
+        "title": "Новый катер прошёл испытания в Феодосии на этой неделе",
+        "link": "https://a.example/1?utm_source=x",
+    }
     copy = item | {"link": "https://b.example/reprint/9"}
-    feed_server.documents = {"/a.xml": make_rss([item]), "/a-archive.xml": make_rss([item | {"link": "http://a.example/1"}]), "/b.xml": make_rss([copy])}
+    feed_server.documents = {
+        "/a.xml": make_rss([item]),
+        "/a-archive.xml": make_rss([item | {"link": "http://a.example/1"}]),
+        "/b.xml": make_rss([copy]),
+    }
     feed_server.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
     report = read_report(tmp_path)
@@ -168,8 +217,14 @@ def test_one_article_in_two_feeds_is_stored_once(tmp_path: Path, monitor: Monito
     assert query(tmp_path, "SELECT count(*) FROM entries") == [(3,)]
 
 
-def test_failures_stand_in_the_report_and_on_top_of_the_digest(tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer) -> None:
-    regional_feeds.documents |= {"/gone.xml": b"x", "/page.xml": b"<!doctype html><html><title>Just a moment</title></html>", "/cut.xml": regional_feeds.documents["/headlines.xml"][:-60]}
+def test_failures_stand_in_the_report_and_on_top_of_the_digest(
+    tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer
+) -> None:
+    regional_feeds.documents |= {
+        "/gone.xml": b"x",
+        "/page.xml": b"<!doctype html><html><title>Just a moment</title></html>",
+        "/cut.xml": regional_feeds.documents["/headlines.xml"][:-60],
+    }
     regional_feeds.statuses["/gone.xml"] = 410
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     done = monitor("run", "--now", NOW)
@@ -177,7 +232,11 @@ def test_failures_stand_in_the_report_and_on_top_of_the_digest(tmp_path: Path, m
     report = read_report(tmp_path)
     assert_adds_up(report)
     assert report["feeds"]["failed"] == 2
-    assert {error["feed_id"]: error["kind"] for error in report["errors"]} == {"gone": "http_410", "page": "html_page", "cut": "degraded"}
+    assert {error["feed_id"]: error["kind"] for error in report["errors"]} == {
+        "gone": "http_410",
+        "page": "html_page",
+        "cut": "degraded",
+    }
     page = (tmp_path / "digests/2026-11-20/digest.html").read_text(encoding="utf-8")
     assert page.index("gone for good") < page.index("Narratives of the day")
     assert "a block, a challenge or a moved feed" in page
@@ -212,7 +271,9 @@ def test_private_addresses_are_refused_unless_allowed(tmp_path: Path, monitor: M
     assert regional_feeds.requests == []
 
 
-def test_the_digest_of_a_day_can_be_written_again_byte_for_byte(tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer) -> None:
+def test_the_digest_of_a_day_can_be_written_again_byte_for_byte(
+    tmp_path: Path, monitor: Monitor, regional_feeds: FeedServer
+) -> None:
     regional_feeds.write_feeds(tmp_path / "feeds.yaml")
     assert monitor("run", "--now", NOW).returncode == 0
     first = {path.name: path.read_bytes() for path in (tmp_path / "digests/2026-11-20").iterdir()}

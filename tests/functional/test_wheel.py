@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built, site = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = built.glob("*.whl")
@@ -32,7 +36,14 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_installed(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_")} | {"PYTHONPATH": str(site)}
-    return subprocess.run([sys.executable, "-P", "-m", "monitor", *arguments], cwd=folder, capture_output=True, text=True, env=env, check=False)
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "monitor", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
 
 
 def test_the_wheel_carries_bundle_codebook_samples_and_feeds(unpacked: Path) -> None:

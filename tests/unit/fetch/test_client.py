@@ -165,17 +165,22 @@ def test_a_redirect_to_nonsense_is_an_outcome(target):
     assert isinstance(fetch(redirect({"/rss": target})), FetchError)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "017700000001", "127.0.0.1."])
-def test_a_private_address_is_refused_unasked_however_it_is_spelled(host):
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_private_address_is_refused_with_the_setting_that_allows_it(host):
+    outcome = fetch(answer(), host=host, allow_private_networks=False)
+    assert "allow_private_networks" in str(assert_failed(outcome, "blocked_address"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "017700000001", "0x7f.1", "127.0.0.1.", "0"])
+def test_a_private_address_is_not_asked_however_it_is_spelled(host):
     asked = []
 
     async def handler(request):
         asked.append(request.path)
         return web.Response(body=FEED)
 
-    outcome = fetch(handler, host=host, allow_private_networks=False)
+    assert isinstance(fetch(handler, host=host, allow_private_networks=False), FetchError)
     assert asked == []
-    assert "allow_private_networks" in str(assert_failed(outcome, "blocked_address"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -97,9 +97,7 @@ def test_only_a_text_of_six_words_can_be_a_copy(changes: dict[str, str], expecte
         pytest.param("Было", Duplicate(make_entry(), "article-1", is_update=False, differs=True), id="poorer"),
     ],
 )
-def test_another_entry_with_the_same_address_revises_only_with_a_richer_text(
-    text: str, expected: Duplicate | Revised
-) -> None:
+def test_another_entry_with_the_same_address_revises_only_with_a_richer_text(text: str, expected: Duplicate | Revised) -> None:
     owner = make_entry(text="Было так.")
     other = reword(replace(owner, feed_id="second-agency", key="other"), text=text)
 

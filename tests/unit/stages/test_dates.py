@@ -7,7 +7,6 @@ import pytest
 from monitor.stages.dates import resolve_date
 
 
-
 NOW = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import FeedDocumentError
-from monitor.records import Entry, ParsedFeed
+from monitor.records import Entry, FetchedFeed, ParsedFeed
 from monitor.stages.parse import MAX_SUMMARY_CHARS, MAX_TEXT_CHARS, MAX_TITLE_CHARS, parse_feed
 from monitor.text import hash_texts
 from tests.factories import NOON, make_feed, make_fetched
@@ -30,7 +30,7 @@ def read(body: bytes, **changes: str | None) -> ParsedFeed:
     return parse_feed(make_feed(url="https://bereg.example/rss/all.xml"), make_bereg(body, **changes))
 
 
-def make_bereg(body: bytes, **changes: str | None):  # noqa: ANN201 - a FetchedFeed
+def make_bereg(body: bytes, **changes: str | None) -> FetchedFeed:
     return make_fetched(body=body, **{"url": "https://bereg.example/rss/all.xml", **changes})
 
 
@@ -234,9 +234,12 @@ def test_one_odd_item_does_not_cost_the_others(item: str) -> None:
     ],
 )
 def test_letters_are_read_right_whatever_is_declared(encoding: str, declared: str, content_type: str | None) -> None:
-    parsed = read(rss(ITEM, encoding=encoding, declared=declared), content_type=content_type)
+    title, summary = "Паром вышел на линию", "После шторма паром снова возит жителей обоих берегов."
+    body = rss(f"<item><title>{title}</title><description>{summary}</description></item>", encoding=encoding, declared=declared)
 
-    assert parsed.entries[0].title == TITLE
+    (entry,) = read(body, content_type=content_type).entries
+
+    assert (entry.title, entry.summary) == (title, summary)
 
 
 def test_the_same_text_has_the_same_hash_in_any_encoding() -> None:
@@ -267,16 +270,20 @@ def test_encoded_content_is_the_text() -> None:
     assert (entry.summary, entry.text) == ("Коротко.", "Раз.\nДва.")
 
 
-@pytest.mark.parametrize("longest_first", [True, False])
-def test_the_longest_full_text_wins(longest_first: bool) -> None:
-    places = [
-        "<content:encoded>Весь длинный текст о пароме.</content:encoded>",
-        "<yandex:full-text>Начало.</yandex:full-text>",
-    ]
-    chosen = places if longest_first else [place.replace("Весь длинный текст о пароме", "Нет") for place in places]
+@pytest.mark.parametrize(
+    ("encoded", "yandex"),
+    [
+        pytest.param("Весь длинный текст о пароме.", "Начало.", id="in the encoded content"),
+        pytest.param("Начало.", "Весь длинный текст о пароме.", id="in the Yandex full text"),
+        pytest.param("<i></i>" * 20 + "Начало.", "Весь длинный текст о пароме.", id="markup does not count"),
+    ],
+)
+def test_the_longest_full_text_wins(encoded: str, yandex: str) -> None:
+    entry = read_one(
+        f"<item><content:encoded><![CDATA[{encoded}]]></content:encoded><yandex:full-text>{yandex}</yandex:full-text></item>"
+    )
 
-    expected = "Весь длинный текст о пароме." if longest_first else "Начало."
-    assert read_one(f"<item><title>{TITLE}</title>{''.join(chosen)}</item>").text == expected
+    assert entry.text == "Весь длинный текст о пароме."
 
 
 def test_a_summary_that_repeats_the_text_is_not_kept_twice() -> None:
@@ -426,9 +433,7 @@ def test_one_link_for_every_item_identifies_none() -> None:
 
 
 def test_one_guid_and_one_link_for_every_item_leave_the_title() -> None:
-    items = "".join(
-        f"<item><guid>bereg</guid><title>Новость {n}</title><link>https://bereg.example/</link></item>" for n in (1, 2)
-    )
+    items = "".join(f"<item><guid>bereg</guid><title>Новость {n}</title><link>https://bereg.example/</link></item>" for n in (1, 2))
 
     assert len({(entry.key, entry.identity) for entry in read(rss(items)).entries}) == 2
 

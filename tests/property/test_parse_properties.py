@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.errors import FeedDocumentError
+from monitor.records import ParsedFeed
+from monitor.stages.articles import article_id_for
+from monitor.stages.dates import EARLIEST, MAX_AHEAD
+from monitor.stages.parse import parse_feed
+from monitor.text import clean_block, clean_line, hash_texts
+from tests.factories import NOON, make_feed, make_fetched
+
+# A feed in pieces: well-formed where they fall right, broken in every way where they do not.
+PIECES = [
+    b'<?xml version="1.0" encoding="utf-8"?>',
+    b'<?xml version="1.0" encoding="windows-1251"?>',
+    b'<rss version="2.0" xmlns:yandex="http://news.yandex.ru" xmlns:content="http://purl.org/rss/1.0/modules/content/">',
+    b'<feed xmlns="http://www.w3.org/2005/Atom">',
+    *(b"</rss>", b"</feed>", b"<channel>", b"</channel>", b"<item>", b"</item>", b"<entry>", b"</entry>"),
+    *(b"<title>", b"</title>", b"<link>", b"</link>", b'<link href="/1"/>', b"<guid>", b"</guid>", b"<id>", b"</id>"),
+    *(b"<pubDate>", b"</pubDate>", b"<published>", b"</published>", b"<description>", b"</description>"),
+    *(b"<yandex:full-text>", b"</yandex:full-text>", b"<content:encoded>", b"</content:encoded>", b'<content type="xhtml">'),
+    *(b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<!DOCTYPE rss [", b"]>", b"<![", b"<![x[", b"<?", b"<!", b"</", b"<", b"&"),
+    *(b"&lt;p&gt;", b"&lt;![x[", b"&#1055;", b"&#xD800;", b"&#0;", b"&#99999999999;", b"&nope;", b"&laquo;"),
+    *("Паром вышел".encode(), "Паром вышел".encode("cp1251"), b"\xd0", b"\xff\xfe", b"\x00", b"\x01", b"\xef\xbb\xbf"),
+    *(b"https://bereg.example/1", b"https://bereg.example:99999/", b"http://[", b"12.05.2026 10:00", b"0001-01-01", b"\n"),
+    b"<item><title>a</title><link>https://bereg.example/2</link></item>",
+]
+DAMAGED_FEEDS = st.lists(st.sampled_from(PIECES), max_size=20).map(b"".join)
+ITEM_TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="<>&￾￿"), max_size=40)
+ITEMS = st.lists(st.tuples(ITEM_TEXT, ITEM_TEXT, st.sampled_from(["", "<guid>g</guid>", "<link>/1</link>"])), max_size=6)
+CONTENT_TYPES = st.none() | st.sampled_from(
+    ["application/rss+xml", "text/html; charset=windows-1251", "text/xml; charset=utf-8", ""]
+)
+
+
+def try_to_read(body: bytes, content_type: str | None) -> ParsedFeed | None:
+    with contextlib.suppress(FeedDocumentError):
+        return parse_feed(make_feed(timezone="Europe/Kyiv"), make_fetched(body=body, content_type=content_type))
+    return None
+
+
+def write_feed(items: list[tuple[str, str, str]]) -> bytes:
+    written = "".join(f"<item><title>{title}</title><description>{text}</description>{more}</item>" for title, text, more in items)
+    return f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel>{written}</channel></rss>'.encode()
+
+
+@settings(deadline=None)
+@given(DAMAGED_FEEDS | st.binary(max_size=200), CONTENT_TYPES)
+def test_any_bytes_give_entries_or_say_that_they_are_no_feed(body: bytes, content_type: str | None) -> None:
+    try_to_read(body, content_type)
+
+
+@settings(deadline=None)
+@given(ITEMS, st.data())
+def test_a_feed_damaged_at_any_byte_gives_sound_entries_or_says_that_it_is_no_feed(
+    items: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    whole = write_feed(items)
+    at = data.draw(st.integers(0, len(whole)))
+    parsed = try_to_read(whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 30)) :], "text/xml")
+
+    for entry in parsed.entries if parsed else ():
+        assert EARLIEST <= entry.published_at <= NOON + MAX_AHEAD
+        assert entry.published_at.utcoffset() == timedelta(0)
+        assert entry.published_how
+        assert entry.title or entry.summary or entry.text
+        assert entry.key
+        assert article_id_for(entry.identity)
+
+
+@settings(deadline=None)
+@given(ITEMS)
+def test_every_item_of_a_sound_feed_is_an_entry_or_is_rejected(items: list[tuple[str, str, str]]) -> None:
+    parsed = try_to_read(write_feed(items), "text/xml")
+
+    assert parsed is not None
+    assert parsed.degraded is None
+    assert len(parsed.entries) + len(parsed.rejected) == len(items)
+
+
+@settings(deadline=None)
+@given(ITEMS)
+def test_the_texts_of_a_sound_feed_come_back_clean_with_their_hash(items: list[tuple[str, str, str]]) -> None:
+    parsed = try_to_read(write_feed(items), "text/xml")
+    expected = [(clean_line(title), clean_block(text)) for title, text, _ in items]
+
+    assert parsed is not None
+    # feedparser takes no part in what white space at the edges means, so both sides are cleaned alike.
+    assert [(entry.title, entry.summary) for entry in parsed.entries] == [both for both in expected if any(both)]
+    assert all(entry.content_sha256 == hash_texts(entry.title, entry.summary, entry.text) for entry in parsed.entries)
+
+
+@settings(deadline=None)
+@given(ITEMS)
+def test_reading_a_document_again_gives_the_same_entries(items: list[tuple[str, str, str]]) -> None:
+    body = write_feed(items)
+
+    assert try_to_read(body, "text/xml") == try_to_read(body, "text/xml")
+
+
+@settings(deadline=None)
+@given(st.text("абвгд ", min_size=1, max_size=30).filter(str.strip))
+def test_a_hash_does_not_depend_on_encoding_markup_or_white_space(text: str) -> None:
+    plain = write_feed([("Порт", text, "")])
+    dressed = (
+        f'<?xml version="1.0" encoding="windows-1251"?><rss version="2.0"><channel><item><title>\n <![CDATA[Порт ]]></title>'
+        f"<description>&lt;p&gt;{text.replace(' ', '  ')}&lt;/p&gt;&lt;br/&gt;</description></item></channel></rss>"
+    ).encode("cp1251")
+
+    first, second = try_to_read(plain, "text/xml"), try_to_read(dressed, "text/xml")
+
+    assert first is not None
+    assert second is not None
+    assert first.entries[0].content_sha256 == second.entries[0].content_sha256
