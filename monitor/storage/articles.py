@@ -102,8 +102,8 @@ def _load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[s
     found: dict[str, int] = {}
     for start in range(0, len(article_ids), CHUNK):
         chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
-        query = select(revisions.c.article_id, func.max(revisions.c.number)).where(chosen).group_by(revisions.c.article_id)
-        found |= dict(connection.execute(query))
+        query = select(revisions.c.article_id, func.max(revisions.c.number).label("last")).where(chosen).group_by(revisions.c.article_id)
+        found |= {row.article_id: row.last for row in connection.execute(query)}
     return found
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from monitor.config import MAX_BYTES, load_config, render_schema
 from monitor.errors import ConfigError
 from monitor.records import Feed
@@ -66,7 +65,8 @@ def test_everything_that_can_be_said_is_kept(path: Path) -> None:
 settings:
   contact: https://desk.example/bot
   timezone: Europe/Simferopol
-  fetch: {concurrency: 4, per_host: 2, min_delay_s: 0, timeout_s: 5, max_bytes: 2048, allow_private_networks: true, full_text: never}
+  fetch:
+    {concurrency: 4, per_host: 2, min_delay_s: 0, timeout_s: 5, max_bytes: 2048, allow_private_networks: true, full_text: never}
 feeds:
   - id: bereg.1_a-b
     url: http://bereg.example/rss

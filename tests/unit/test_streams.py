@@ -102,7 +102,6 @@ def test_a_bad_line_costs_only_itself(line, reason):
     [
         pytest.param('{"id": "a", "text": "\\ud83d"}', id="half an emoji in the text"),
         pytest.param('{"id": "\\ud83d", "text": "x"}', id="half an emoji in the id"),
-        pytest.param('{"id": "a", "text": "x", "lang": "\\udcff"}', id="half a character as language"),
     ],
 )
 def test_half_a_character_costs_at_most_its_own_line(line):

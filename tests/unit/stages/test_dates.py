@@ -3,9 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from monitor.stages.dates import resolve_date
-
 
 NOW = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
 
@@ -94,16 +92,29 @@ def test_without_a_zone_the_default_is_assumed_and_named(raw: str, expected: dat
     ("number", "name"),
     [
         *enumerate(
-            "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split(),
+            ["января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря"],
             1,
         ),
         *enumerate(
-            "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня".split(),
+            [
+                "січня",
+                "лютого",
+                "березня",
+                "квітня",
+                "травня",
+                "червня",
+                "липня",
+                "серпня",
+                "вересня",
+                "жовтня",
+                "листопада",
+                "грудня",
+            ],
             1,
         ),
-        *enumerate("янв фев мар апр май июн июл авг сен окт ноя дек".split(), 1),
-        *enumerate("січ лют бер кві тра чер лип сер вер жов лис гру".split(), 1),
-        *enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1),
+        *enumerate(["янв", "фев", "мар", "апр", "май", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"], 1),
+        *enumerate(["січ", "лют", "бер", "кві", "тра", "чер", "лип", "сер", "вер", "жов", "лис", "гру"], 1),
+        *enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1),
     ],
 )
 def test_months_are_read_in_three_languages(number: int, name: str) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from monitor.stages.markup import strip_markup
 
 OWN = "https://bereg.example/news/1"

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-
 from monitor.errors import FeedDocumentError
 from monitor.records import Entry, FetchedFeed, ParsedFeed
 from monitor.stages.parse import MAX_SUMMARY_CHARS, MAX_TEXT_CHARS, MAX_TITLE_CHARS, parse_feed
 from monitor.text import hash_texts
+
 from tests.factories import NOON, make_feed, make_fetched
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TITLE = "Паром «Берег» вышел на линию"
 ITEM = f"<item><title>{TITLE}</title><link>https://bereg.example/news/1</link></item>"
@@ -202,6 +205,7 @@ def test_a_senseless_charset_costs_nothing(charset: str) -> None:
         pytest.param("<item><title>Порт</title><link>http://[bereg/</link></item>", id="broken host"),
         pytest.param("<item><title>Порт</title><description>&lt;![x[ a</description></item>", id="marked section"),
         pytest.param("<item><title>Порт\x01</title></item>", id="control character"),
+        pytest.param("<item><title>Порт</title><pubDate>&#0;</pubDate></item>", id="no character as date"),
     ],
 )
 def test_one_odd_item_does_not_cost_the_others(item: str) -> None:
@@ -210,7 +214,15 @@ def test_one_odd_item_does_not_cost_the_others(item: str) -> None:
     assert parsed.entries[0].title.startswith("Порт")
     assert parsed.entries[-1].title == TITLE
     for entry in parsed.entries:
-        (entry.identity + entry.key + entry.title + (entry.url or "")).encode("utf-8")
+        told = entry.identity + entry.key + entry.title + (entry.url or "")
+        assert told.encode("utf-8")
+        assert "\0" not in told
+
+
+def test_a_link_that_its_item_ends_inside_of_is_no_crash() -> None:
+    body = rss(f"{ITEM}<item><title>Порт\x01</title><link>https://bereg.example/2</item></link>")
+
+    assert read(body).entries[0].title == TITLE
 
 
 # --- encodings ---
@@ -410,6 +422,14 @@ def test_without_guid_and_link_title_and_date_are_the_key() -> None:
 
     assert len({entry.key for entry in parsed.entries}) == 2
     assert len({entry.identity for entry in parsed.entries}) == 2
+
+
+def test_items_that_have_nothing_but_a_text_are_told_apart() -> None:
+    parsed = read(rss("<item><description>Паром вышел.</description></item><item><description>Порт закрыт.</description></item>"))
+
+    assert len({entry.key for entry in parsed.entries}) == 2
+    assert len({entry.identity for entry in parsed.entries}) == 2
+    assert all(entry.key for entry in parsed.entries)
 
 
 def test_one_guid_for_every_item_identifies_none() -> None:

@@ -1,0 +1,554 @@
+"""The store on a real SQLite database."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import FetchError, StoreError
+from monitor.records import (
+    Assessment,
+    AssessmentCounts,
+    Duplicate,
+    Entry,
+    EntryCounts,
+    Evidence,
+    FeedState,
+    Fresh,
+    KnownEntry,
+    NotModified,
+    Revised,
+    RunError,
+    Seen,
+    StanceCount,
+)
+from monitor.stages.articles import article_id_for, decide_entries
+from monitor.storage.articles import CHUNK
+from monitor.storage.digests import day_bounds
+from monitor.storage.store import COPY_MEMORY, SqlStore
+from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
+
+DAY = date(2026, 5, 14)
+LONG = "Жители полуострова единогласно поддержали решение, сообщили власти города."
+CLEAN = Assessment("ru", ())
+FLAGGED = Assessment("ru", (make_score(evidence=(Evidence("title", 0, 6, "Жители"),), terms=("единогласно",)),))
+FEEDS = (make_feed("agency"), make_feed("pier", kind="state"))
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with SqlStore(f"sqlite:///{tmp_path / 'monitor.db'}") as opened:
+        opened.sync_feeds(FEEDS)
+        yield opened
+
+
+def visit(store: SqlStore, *entries: Entry, feed_id: str = "agency", at: datetime = NOON) -> tuple[str, ...]:
+    """Decide and keep what a feed's document held, as a run does; gives the decisions' names."""
+    decided = decide_entries(entries, *store.load_known(feed_id, entries, fetched_at=at))
+    store.save_entries(feed_id, decided, fetched_at=at)
+    return tuple(type(decision).__name__ for decision in decided)
+
+
+def entry(key: str = "e1", title: str = LONG, *, feed_id: str = "agency", **changes) -> Entry:
+    return make_entry(key, feed_id=feed_id, title=title, **changes)
+
+
+def assess_pending(store: SqlStore, assessment: Assessment = FLAGGED, *, bundle: str = BUNDLE) -> None:
+    store.save_assessments(bundle, [(p.revision_id, assessment) for p in store.load_pending(bundle, limit=1000)], made_at=NOON)
+
+
+def load_digest(store: SqlStore, day: date = DAY, *, timezone: str = "Europe/Kyiv", bundle: str = BUNDLE):
+    return store.load_digest(day, timezone=timezone, bundle=bundle)
+
+
+# Feeds and visits
+
+
+def test_feeds_are_stored_updated_and_switched_off_when_no_longer_listed(store):
+    store.sync_feeds([make_feed("agency", outlet="Новое имя"), make_feed("new", enabled=False)])
+    health = {h.feed_id: h for h in store.load_health(NOON, NOON)}
+    assert {feed_id: h.enabled for feed_id, h in health.items()} == {"agency": True, "new": False, "pier": False}
+    assert health["agency"].outlet == "Новое имя"
+    store.sync_feeds(FEEDS)
+    assert {h.feed_id: h.enabled for h in store.load_health(NOON, NOON)}["pier"] is True
+
+
+def test_validators_are_kept_after_a_success_and_only_replaced_by_the_next(store):
+    fetched = make_fetched("agency", etag='"v1"', last_modified="Thu, 14 May 2026 10:00:00 GMT")
+    store.save_visit("agency", fetched, run_id="r1", visited_at=NOON)
+    known = FeedState('"v1"', "Thu, 14 May 2026 10:00:00 GMT")
+    assert store.load_feed_states() == {"agency": known, "pier": FeedState()}
+    store.save_visit("agency", NotModified("agency", NOON), run_id="r2", visited_at=NOON)
+    assert store.load_feed_states()["agency"] == known
+    store.save_visit("agency", FetchError("timeout", "zu langsam"), run_id="r3", visited_at=NOON)
+    assert store.load_feed_states()["agency"] == known
+    store.save_visit("agency", make_fetched("agency"), run_id="r4", visited_at=NOON)
+    assert store.load_feed_states()["agency"] == FeedState()
+
+
+def test_validators_belong_to_an_address_and_go_with_it(store):
+    store.save_visit("agency", make_fetched("agency", etag='"v1"'), run_id="r1", visited_at=NOON)
+    store.sync_feeds([replace(FEEDS[0], outlet="Иначе")])
+    assert store.load_feed_states()["agency"].etag == '"v1"'
+    store.sync_feeds([replace(FEEDS[0], url="https://agency.example/new")])
+    assert store.load_feed_states()["agency"] == FeedState()
+
+
+@pytest.mark.parametrize("outcome", [make_fetched("agency"), NotModified("agency", NOON), FetchError("timeout", "x")], ids=["200", "304", "failure"])
+def test_the_wish_to_wait_is_kept_until_the_next_visit(store, outcome):
+    store.save_visit("agency", FetchError("http_429", "слишком часто", retry_after_s=600), run_id="r1", visited_at=NOON)
+    assert store.load_feed_states()["agency"].not_before == NOON + timedelta(minutes=10)
+    store.save_visit("agency", outcome, run_id="r2", visited_at=NOON + timedelta(hours=1))
+    assert store.load_feed_states()["agency"].not_before is None
+
+
+def test_health_counts_the_visits_between_two_times(store):
+    store.save_visit("agency", make_fetched("agency"), run_id="r0", visited_at=NOON - timedelta(seconds=1), entries=9)
+    store.save_visit("agency", FetchError("http_404", "нет такого"), run_id="r1", visited_at=NOON)
+    store.save_visit("agency", make_fetched("agency"), run_id="r2", visited_at=NOON, entries=5, note="обрезан")
+    store.save_visit("agency", make_fetched("agency"), run_id="r3", visited_at=NOON + timedelta(hours=1), entries=7)
+    agency, pier = store.load_health(NOON, NOON + timedelta(hours=1))
+    assert (agency.visits, agency.failures, agency.entries, agency.last_outcome, agency.last_message) == (2, 1, 5, "fetched", "обрезан")
+    assert (pier.visits, pier.failures, pier.entries, pier.last_outcome, pier.last_message) == (0, 0, 0, None, None)
+
+
+# Entries, revisions, copies, variants
+
+
+def test_an_entry_is_new_once_and_then_seen(store):
+    assert visit(store, entry()) == ("Fresh",)
+    assert visit(store, entry(), at=NOON + timedelta(hours=1)) == ("Seen",)
+    history = store.load_history(entry().url)
+    assert len(history.revisions) == 1
+    assert [(copy.feed_id, copy.outlet, copy.first_seen_at) for copy in history.copies] == [("agency", "Outlet agency", NOON)]
+
+
+def test_what_is_stored_is_known_by_key_address_and_text(store):
+    found = entry()
+    visit(store, found)
+    known, articles, by_content = store.load_known("agency", [found], fetched_at=NOON)
+    article_id = article_id_for(found.identity)
+    assert known == {"e1": KnownEntry("e1", article_id, found.content_sha256, owns_article=True)}
+    assert articles[found.identity].article_id == article_id
+    assert by_content == {found.content_sha256: article_id}
+    assert store.load_known("pier", [found], fetched_at=NOON)[0] == {}
+    assert store.load_known("agency", [], fetched_at=NOON) == ({}, {}, {})
+
+
+def test_more_entries_than_fit_into_one_query_are_known(store):
+    entries = [entry(f"e{n}", f"{LONG} Выпуск {n}") for n in range(2 * CHUNK + 1)]
+    assert set(visit(store, *entries)) == {"Fresh"}
+    assert set(visit(store, *entries)) == {"Seen"}
+
+
+def test_an_edited_entry_becomes_a_revision_and_the_first_text_stays(store):
+    visit(store, entry(text="Первый вариант"))
+    assert visit(store, entry(text="Второй вариант"), at=NOON + timedelta(hours=1)) == ("Revised",)
+    history = store.load_history(entry().url)
+    assert history.current_revision == 2
+    assert [(r.number, r.text, r.is_variant, r.fetched_at) for r in history.revisions] == [
+        (1, "Первый вариант", False, NOON),
+        (2, "Второй вариант", False, NOON + timedelta(hours=1)),
+    ]
+    assert visit(store, entry(text="Второй вариант")) == ("Seen",)
+
+
+def test_two_versions_in_one_document_are_two_revisions(store):
+    assert visit(store, entry(text="Один"), entry(text="Один и два")) == ("Fresh", "Revised")
+    assert store.load_history(entry().url).current_revision == 2
+
+
+def test_an_equal_text_elsewhere_is_a_copy_of_the_first(store):
+    visit(store, entry())
+    assert visit(store, entry("x9", feed_id="pier"), feed_id="pier", at=NOON + timedelta(hours=1)) == ("Duplicate",)
+    history = store.load_history("https://pier.example/x9")
+    assert [(copy.feed_id, copy.url) for copy in history.copies] == [
+        ("agency", "https://agency.example/e1"),
+        ("pier", "https://pier.example/x9"),
+    ]
+    assert len(history.revisions) == 1
+
+
+def test_an_equal_text_after_a_week_is_another_article(store):
+    visit(store, entry())
+    later = entry("x9", feed_id="pier")
+    assert store.load_known("pier", [later], fetched_at=NOON + COPY_MEMORY)[2] != {}
+    assert visit(store, later, feed_id="pier", at=NOON + COPY_MEMORY + timedelta(seconds=1)) == ("Fresh",)
+
+
+def test_a_poorer_text_at_the_same_address_is_kept_as_a_variant(store):
+    visit(store, entry(text="Полный текст статьи со всеми подробностями"))
+    poorer = entry("p1", feed_id="pier", url=entry().url, text="Кратко")
+    assert visit(store, poorer, feed_id="pier") == ("Duplicate",)
+    history = store.load_history(entry().url)
+    assert history.current_revision == 1
+    assert [(r.feed_id, r.is_variant, r.text) for r in history.revisions][1] == ("pier", True, "Кратко")
+    assert visit(store, poorer, feed_id="pier") == ("Seen",)
+    assert [p.document.text for p in store.load_pending(BUNDLE, limit=9)] == ["Полный текст статьи со всеми подробностями"]
+
+
+def test_two_feeds_with_texts_of_different_length_do_not_undo_each_other(store):
+    richer, poorer = entry(text="Полный текст со всеми подробностями"), entry("p1", feed_id="pier", url=entry().url, text="Кратко")
+    for hour in range(4):
+        visit(store, richer, at=NOON + timedelta(hours=hour))
+        visit(store, poorer, feed_id="pier", at=NOON + timedelta(hours=hour))
+    assert len(store.load_history(entry().url).revisions) == 2
+
+
+def test_an_entry_that_moves_to_another_article_is_seen_there(store):
+    visit(store, entry())
+    visit(store, entry("x9", feed_id="pier"), feed_id="pier")
+    own = entry("x9", "Совсем другая новость о погоде и дорогах в горах", feed_id="pier")
+    assert visit(store, own, feed_id="pier", at=NOON + timedelta(hours=1)) == ("Fresh",)
+    assert [copy.feed_id for copy in store.load_history(entry().url).copies] == ["agency"]
+    assert store.load_history(own.url).revisions[0].title.startswith("Совсем другая")
+
+
+def test_texts_of_every_script_come_back_as_they_were(store):
+    odd = entry(title="Ё «кавычки» \U0001f30d 'апостроф' \\ % _ \u2028", summary='x" OR 1=1; --', text="שלום\nсвіт")
+    visit(store, odd)
+    revision = store.load_history(odd.url).revisions[0]
+    assert (revision.title, revision.summary, revision.text) == (odd.title, odd.summary, odd.text)
+
+
+def test_times_come_back_in_utc_whatever_zone_they_came_in(store):
+    kyiv = datetime.fromisoformat("2026-05-14T15:00:00+03:00")
+    visit(store, entry(published_at=kyiv), at=kyiv)
+    revision = store.load_history(entry().url).revisions[0]
+    assert (revision.published_at, revision.fetched_at) == (NOON, NOON)
+    assert revision.published_at.tzinfo is UTC
+
+
+def test_a_naive_time_is_refused(store):
+    with pytest.raises(StoreError, match="naive datetime"):
+        visit(store, entry(published_at=datetime(2026, 5, 14)))  # noqa: DTZ001 - that is the point
+
+
+def test_a_step_that_fails_leaves_nothing_behind(store):
+    decided = [Fresh(entry("a"), "id-a"), Fresh(entry("b", "Другой заголовок"), "id-a")]
+    with pytest.raises(StoreError, match="nothing of this step was kept") as caught:
+        store.save_entries("agency", decided, fetched_at=NOON)
+    assert caught.value.__cause__ is not None
+    assert store.load_history("id-a") is None
+    assert store.load_pending(BUNDLE, limit=9) == []
+
+
+def test_entries_of_an_unknown_feed_are_refused(store):
+    with pytest.raises(StoreError):
+        store.save_entries("nobody", [Fresh(entry(), "id-a")], fetched_at=NOON)
+
+
+def test_what_was_seen_is_left_alone(store):
+    store.save_entries("agency", [Seen(entry())], fetched_at=NOON)
+    store.save_entries("agency", [], fetched_at=NOON)
+    assert store.load_history(entry().url) is None
+
+
+def test_decisions_are_kept_as_they_are(store):
+    store.save_entries("agency", [Fresh(entry("a"), "id-a")], fetched_at=NOON)
+    longer, other = entry("a", text="Длиннее"), entry("b", "Иной текст", url=entry("a").url)
+    store.save_entries(
+        "agency",
+        [Revised(longer, "id-a", is_update=True), Duplicate(other, "id-a", is_update=False, differs=True)],
+        fetched_at=NOON,
+    )
+    history = store.load_history("id-a")
+    assert history.current_revision == 2
+    assert [(r.number, r.is_variant) for r in history.revisions] == [(1, False), (2, False), (3, True)]
+
+
+# Assessments
+
+
+def test_new_articles_wait_for_an_assessment_newest_first(store):
+    visit(store, *(entry(f"e{n}", f"{LONG} Выпуск {n}") for n in range(5)))
+    assert store.count_assessments(BUNDLE) == AssessmentCounts(pending=5)
+    pending = store.load_pending(BUNDLE, limit=2)
+    assert [p.document.title[-1] for p in pending] == ["4", "3"]
+    assert pending[0].document.id == article_id_for(entry("e4").identity)
+
+
+def test_an_assessed_revision_waits_no_more_but_for_another_bundle_and_when_edited(store):
+    visit(store, entry())
+    assess_pending(store)
+    assert store.load_pending(BUNDLE, limit=9) == []
+    assert len(store.load_pending("cb2-ffffffffffff", limit=9)) == 1
+    visit(store, entry(text="Дополнено"), at=NOON + timedelta(hours=1))
+    assert [p.document.text for p in store.load_pending(BUNDLE, limit=9)] == ["Дополнено"]
+    assert store.count_assessments(BUNDLE) == AssessmentCounts(pending=1)
+
+
+def test_an_assessment_comes_back_whole(store):
+    visit(store, entry())
+    assess_pending(store)
+    (stored,) = store.load_history(entry().url).revisions[0].assessments
+    assert (stored.bundle, stored.made_at, stored.language, stored.failure) == (BUNDLE, NOON, "ru", None)
+    assert stored.narratives == FLAGGED.narratives
+
+
+def test_the_first_of_two_equal_runs_wins(store):
+    visit(store, entry())
+    (pending,) = store.load_pending(BUNDLE, limit=9)
+    store.save_assessments(BUNDLE, [(pending.revision_id, FLAGGED)], made_at=NOON)
+    store.save_assessments(BUNDLE, [(pending.revision_id, FLAGGED)], made_at=NOON + timedelta(hours=1))
+    store.save_assessment_failure(BUNDLE, pending.revision_id, "поздно", failed_at=NOON)
+    (stored,) = store.load_history(entry().url).revisions[0].assessments
+    assert (stored.made_at, stored.failure) == (NOON, None)
+
+
+def test_a_failure_is_counted_told_and_not_tried_again(store):
+    visit(store, entry())
+    (pending,) = store.load_pending(BUNDLE, limit=9)
+    store.save_assessment_failure(BUNDLE, pending.revision_id, "текст не читается", failed_at=NOON)
+    assert store.load_pending(BUNDLE, limit=9) == []
+    assert store.count_assessments(BUNDLE) == AssessmentCounts(failed=1)
+    (stored,) = store.load_history(entry().url).revisions[0].assessments
+    assert (stored.failure, stored.narratives) == ("текст не читается", ())
+
+
+def test_saving_no_assessments_is_nothing(store):
+    store.save_assessments(BUNDLE, [], made_at=NOON)
+    assert store.count_assessments(BUNDLE) == AssessmentCounts()
+
+
+# Runs
+
+
+def test_a_report_comes_back_as_it_was_given(store):
+    report = make_report(
+        entries=EntryCounts(3, 1, 1, 1, 0),
+        errors=(RunError("agency", None, "timeout", "слишком медленно"),),
+        seconds={"fetch": 1.25},
+        finished_at=NOON + timedelta(minutes=1),
+    )
+    store.start_run("r1", started_at=NOON, day=DAY, bundle=BUNDLE)
+    assert store.load_last_run() == (NOON, None)
+    store.finish_run(report)
+    assert load_digest(store).last_run == report
+    assert store.load_last_run() == (NOON, NOON + timedelta(minutes=1))
+
+
+def test_a_run_that_broke_off_counts_but_the_last_finished_one_is_shown(store):
+    assert store.load_last_run() is None
+    for run_id, day in (("r1", DAY), ("r2", DAY), ("r3", DAY + timedelta(days=1))):
+        store.start_run(run_id, started_at=NOON, day=day, bundle=BUNDLE)
+    store.finish_run(make_report("r1"))
+    digest = load_digest(store)
+    assert (digest.runs, digest.last_run.run_id) == (2, "r1")
+    assert load_digest(store, date(2026, 5, 13)).last_run is None
+
+
+# The digest of a day
+
+
+def test_a_digest_counts_every_article_once(store):
+    visit(store, *(entry(f"e{n}", f"{LONG} Выпуск {n}") for n in range(4)))
+    visit(store, entry("c1", f"{LONG} Выпуск 0", feed_id="pier"), feed_id="pier")
+    waiting, failing, clean, flagged = store.load_pending(BUNDLE, limit=9)
+    store.save_assessments(BUNDLE, [(clean.revision_id, CLEAN), (flagged.revision_id, FLAGGED)], made_at=NOON)
+    store.save_assessment_failure(BUNDLE, failing.revision_id, "x", failed_at=NOON)
+    counts = load_digest(store).counts
+    assert (counts.articles, counts.flagged, counts.unflagged, counts.pending, counts.failed, counts.copies) == (4, 1, 1, 1, 1, 1)
+    assert waiting.document.id not in {row.article_id for row in load_digest(store).rows}
+
+
+def test_a_row_says_all_of_its_article(store):
+    found = entry(summary="Кратко", text="Подробно", published_how="stated")
+    visit(store, found)
+    visit(store, entry("c1", feed_id="pier", summary="Кратко", text="Подробно"), feed_id="pier", at=NOON + timedelta(minutes=5))
+    assess_pending(store)
+    (row,) = load_digest(store).rows
+    assert (row.article_id, row.revision, row.url) == (article_id_for(found.identity), 1, found.url)
+    assert (row.title, row.summary, row.text) == (LONG, "Кратко", "Подробно")
+    assert (row.outlet, row.feed_id, row.kind, row.language) == ("Outlet agency", "agency", "occupation", "ru")
+    assert (row.published_at, row.published_how, row.fetched_at, row.sha256) == (NOON, "stated", NOON, found.content_sha256)
+    assert [(copy.feed_id, copy.first_seen_at) for copy in row.copies] == [("agency", NOON), ("pier", NOON + timedelta(minutes=5))]
+    assert row.narratives == FLAGGED.narratives
+
+
+def test_rows_come_by_their_best_flagged_score(store):
+    for n, scores in enumerate(([0.7], [0.95], [0.8])):
+        visit(store, entry(f"e{n}", f"{LONG} Выпуск {n}"))
+        refuted = make_score("kyiv_terror", 0.99 - n / 100, stance="refutes", flagged=False)
+        assess_pending(store, Assessment("ru", (refuted, *(make_score(score=score) for score in scores))))
+    assert [row.title[-1] for row in load_digest(store).rows] == ["1", "2", "0"]
+
+
+def test_stances_are_counted_for_every_carried_narrative(store):
+    carried = [("promotes", True), ("refutes", False), ("refutes", False), ("reports", False)]
+    for n, (stance, flagged) in enumerate(carried):
+        visit(store, entry(f"e{n}", f"{LONG} Выпуск {n}"))
+        unlikely = make_score("kyiv_terror", 0.2, is_carried=False, flagged=False)
+        assess_pending(store, Assessment("ru", (make_score(stance=stance, flagged=flagged), unlikely)))
+    assert load_digest(store).stances == (StanceCount("fake_loyalty", 1, 1, 2),)
+
+
+def test_an_article_edited_within_the_day_stands_in_it_once_as_it_was_last(store):
+    visit(store, entry(text="Утром"))
+    visit(store, entry(text="Вечером"), at=NOON + timedelta(hours=3))
+    assess_pending(store)
+    digest = load_digest(store)
+    assert digest.counts.articles == 1
+    assert [(row.revision, row.text) for row in digest.rows] == [(2, "Вечером")]
+
+
+def test_the_digest_of_a_day_stays_when_an_article_is_edited_or_copied_later(store):
+    visit(store, entry(text="Сегодня"))
+    assess_pending(store)
+    before = load_digest(store)
+    tomorrow = NOON + timedelta(days=1)
+    visit(store, entry(text="Завтра"), at=tomorrow)
+    visit(store, entry("c1", text="Завтра", feed_id="pier"), feed_id="pier", at=tomorrow)
+    assess_pending(store)
+    assert load_digest(store) == before
+    after = load_digest(store, DAY + timedelta(days=1))
+    assert [(row.revision, row.text) for row in after.rows] == [(2, "Завтра")]
+    assert [copy.feed_id for copy in after.rows[0].copies] == ["agency", "pier"]
+
+
+def test_variants_are_not_articles_of_the_day(store):
+    visit(store, entry(text="Полный текст со всеми подробностями"))
+    assess_pending(store)
+    visit(store, entry("p1", feed_id="pier", url=entry().url, text="Кратко"), feed_id="pier")
+    digest = load_digest(store)
+    assert (digest.counts.articles, digest.counts.flagged, digest.counts.copies) == (1, 1, 1)
+    assert digest.rows[0].text == "Полный текст со всеми подробностями"
+
+
+def test_a_digest_is_by_the_bundle_that_is_asked_for(store):
+    visit(store, entry())
+    assess_pending(store)
+    other = load_digest(store, bundle="cb2-ffffffffffff")
+    assert (other.counts.pending, other.rows, other.stances) == (1, (), ())
+
+
+def test_a_day_without_anything_is_an_empty_digest(store):
+    digest = load_digest(store, date(2020, 1, 1))
+    assert (digest.rows, digest.stances, digest.runs, digest.last_run) == ((), (), 0, None)
+    assert digest.counts.articles == 0
+    assert [health.visits for health in digest.health] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end"),
+    [
+        pytest.param(date(2026, 5, 14), "2026-05-13T21:00", "2026-05-14T21:00", id="summer"),
+        pytest.param(date(2026, 1, 14), "2026-01-13T22:00", "2026-01-14T22:00", id="winter"),
+        pytest.param(date(2026, 3, 29), "2026-03-28T22:00", "2026-03-29T21:00", id="23 hours"),
+        pytest.param(date(2026, 10, 25), "2026-10-24T21:00", "2026-10-25T22:00", id="25 hours"),
+        pytest.param(date(2026, 12, 31), "2026-12-30T22:00", "2026-12-31T22:00", id="new year"),
+    ],
+)
+def test_a_day_in_kyiv_begins_and_ends_at_its_midnights(store, day, start, end):
+    first, last = (datetime.fromisoformat(f"{at}:00+00:00") for at in (start, end))
+    assert day_bounds(day, "Europe/Kyiv") == (first, last)
+    moments = (first - timedelta(seconds=1), first, last - timedelta(seconds=1), last)
+    for n, at in enumerate(moments):
+        visit(store, entry(f"e{n}", f"{LONG} Выпуск {n}"), at=at)
+        store.save_visit("agency", make_fetched("agency"), run_id=f"r{n}", visited_at=at, entries=1)
+    assess_pending(store)
+    digest = load_digest(store, day)
+    assert {row.title[-1] for row in digest.rows} == {"1", "2"}
+    assert digest.counts.articles == 2
+    assert digest.health[0].visits == 2
+
+
+# History and search
+
+
+def test_a_history_is_found_by_every_name_of_the_article(store):
+    found = make_entry("guid-77", feed_id="agency", title=LONG, url="https://agency.example/news/77", identity="https://agency.example/news/77")
+    visit(store, found)
+    expected = article_id_for(found.identity)
+    for reference in (expected, "guid-77", found.url, "http://AGENCY.example/news/77?utm_source=tg#top"):
+        assert store.load_history(reference).article_id == expected
+    assert store.load_history("https://agency.example/news/78") is None
+
+
+def test_a_revision_names_the_document_that_first_held_it(store):
+    for hour, text in enumerate(("Первый", "Второй")):
+        at = NOON + timedelta(hours=hour)
+        visit(store, entry(text=text), at=at)
+        store.save_visit("agency", make_fetched("agency", text.encode()), run_id=f"r{hour}", visited_at=at)
+        store.save_visit("pier", make_fetched("pier", b"other"), run_id=f"r{hour}", visited_at=at)
+    revisions = store.load_history(entry().url).revisions
+    assert [r.document_sha256 for r in revisions] == [make_fetched(body=text.encode()).sha256 for text in ("Первый", "Второй")]
+
+
+def search(store: SqlStore, query: str, limit: int = 10) -> list[str]:
+    return [store.load_history(article_id).revisions[0].url.rpartition("/")[2] for article_id in store.search(query, limit=limit)]
+
+
+def test_search_finds_russian_and_ukrainian_words_in_any_case_and_field(store):
+    visit(
+        store,
+        entry("title", "Жители Ялты вышли на набережную"),
+        entry("summary", "Погода", summary="В ЯЛТЕ пройдёт дождь, жители готовы"),
+        entry("text", "Дороги", text="Їхній під'їзд відремонтували"),
+    )
+    store.index_text()
+    assert search(store, "ЖИТЕЛИ ялты") == ["title"]
+    assert set(search(store, "жители")) == {"title", "summary"}
+    assert search(store, "їхній") == ["text"]
+    assert search(store, "під'їзд") == ["text"]
+    assert search(store, "й") == []
+
+
+def test_search_is_newest_first_and_limited(store):
+    for hour in range(3):
+        visit(store, entry(f"e{hour}", f"{LONG} Выпуск {hour}"), at=NOON + timedelta(hours=hour))
+    store.index_text()
+    assert search(store, "единогласно") == ["e2", "e1", "e0"]
+    assert search(store, "единогласно", limit=2) == ["e2", "e1"]
+
+
+def test_search_knows_earlier_revisions_and_each_article_once(store):
+    visit(store, entry(text="сначала о мосте"))
+    visit(store, entry(text="потом о пароме и о пароме"), at=NOON + timedelta(hours=1))
+    store.index_text()
+    store.index_text()
+    assert search(store, "мосте") == ["e1"]
+    assert search(store, "полуострова") == ["e1"]
+
+
+def test_search_finds_what_was_indexed_later(store):
+    visit(store, entry("e1", "Паром вышел"))
+    store.index_text()
+    visit(store, entry("e2", "Паром вернулся"))
+    assert search(store, "паром") == ["e1"]
+    store.index_text()
+    assert set(search(store, "паром")) == {"e1", "e2"}
+
+
+@pytest.mark.parametrize("query", ["", "  ", '"', "* OR -", "()", "«»", '""""'])
+def test_a_query_without_words_finds_nothing(store, query):
+    visit(store, entry())
+    store.index_text()
+    assert store.search(query, limit=9) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["NOT единогласно", "единогласно OR погода", "title:единогласно", "един*", "NEAR(a b)", "a'b; DROP TABLE", "\0x"],
+)
+def test_a_query_is_words_and_never_a_command(store, query):
+    visit(store, entry())
+    store.index_text()
+    assert search(store, query) == []
+
+
+@pytest.mark.parametrize("query", ['единогласно"', "(единогласно", "+единогласно,", "единогласно * жители"])
+def test_signs_around_words_do_not_matter(store, query):
+    visit(store, entry())
+    store.index_text()
+    assert search(store, query) == ["e1"]
+
+
+def test_a_closed_store_can_be_opened_again_with_all_it_held(tmp_path):
+    db_url = f"sqlite:///{tmp_path / 'again.db'}"
+    with SqlStore(db_url) as first:
+        first.sync_feeds(FEEDS)
+        visit(first, entry())
+    with SqlStore(db_url, must_exist=True) as second:
+        assert second.load_history(entry().url).article_id == article_id_for(entry().identity)
