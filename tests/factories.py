@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
-
 from monitor.records import (
     Copy,
     DayCounts,

@@ -55,6 +55,7 @@ class Card:
     best: NarrativeScore
     others: tuple[str, ...]
     marked: Marked | None
+    title_is_evidence: bool
     other_outlets: tuple[str, ...]
 
 
@@ -182,9 +183,19 @@ def _make_card(row: DigestRow, name_of: Callable[[str], str], zone: ZoneInfo) ->
         fetched=_local(row.fetched_at, zone),
         best=best,
         others=tuple(name_of(score.id) for score in flagged[1:]),
-        marked=_mark(row, best.evidence[0]) if best.evidence else None,
+        marked=_mark_body(row, best.evidence),
+        title_is_evidence=any(e.field == "title" for e in best.evidence),
         other_outlets=tuple(outlets),
     )
+
+
+def _mark_body(row: DigestRow, evidence: Sequence[Evidence]) -> Marked | None:
+    """The strongest evidence beyond the title; where that is all in the title, how the body begins (nothing marked)."""
+    in_body = next((e for e in evidence if e.field != "title"), None)
+    if in_body is not None:
+        return _mark(row, in_body)
+    begins = truncate(row.summary or row.text, 2 * CONTEXT_CHARS)
+    return Marked(begins, "", "") if begins else None
 
 
 def _mark(row: DigestRow, evidence: Evidence) -> Marked:

@@ -1,7 +1,6 @@
 from datetime import date
 
 import pytest
-
 from monitor.digests import check_writable, write_digest
 from monitor.errors import UsageError
 

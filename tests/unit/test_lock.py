@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from monitor.errors import RunLockedError, StoreError
 from monitor.lock import hold_run_lock, lock_path
+
 from tests.factories import NOON
 
 HOLD = """
@@ -26,7 +26,9 @@ with hold_run_lock(Path(sys.argv[1]), started_at=datetime(2026, 5, 14, 12, tzinf
 @contextmanager
 def another_process_holds(path: Path):
     """A process that holds the lock until told to end."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         try:
             assert holder.stdout.readline() == "held\n"
             yield holder

@@ -4,9 +4,9 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-
 from monitor.records import Assessment, Document
 from monitor.streams import BATCH_LINES, MAX_LINE_BYTES, classify_stream
+
 from tests.factories import make_score
 
 
@@ -23,7 +23,9 @@ class EchoClassifier:
 
 def classify(*lines: bytes | str | dict) -> tuple[list[dict], int]:
     """Output objects and the number of bad lines, as written to a UTF-8 stream."""
-    raw = [json.dumps(line).encode() if isinstance(line, dict) else line.encode() if isinstance(line, str) else line for line in lines]
+    raw = [
+        json.dumps(line).encode() if isinstance(line, dict) else line.encode() if isinstance(line, str) else line for line in lines
+    ]
     return classify_bytes(b"\n".join(raw) + b"\n")
 
 
@@ -63,7 +65,9 @@ def test_an_id_comes_back_as_it_was_given(identifier):
     assert type(answer["id"]) is type(identifier)
 
 
-@pytest.mark.parametrize("row", [{"id": "a"}, {"id": "a", "title": None, "summary": None, "text": None, "lang": None}], ids=["absent", "null"])
+@pytest.mark.parametrize(
+    "row", [{"id": "a"}, {"id": "a", "title": None, "summary": None, "text": None, "lang": None}], ids=["absent", "null"]
+)
 def test_everything_but_the_id_may_be_missing(row):
     assert classify(row)[1] == 0
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-
 from monitor.errors import FetchError
 from monitor.fetch.client import MAX_VALIDATOR_CHARS, FetchLimits, HttpFetcher, make_user_agent
 from monitor.records import Feed, FeedState, FetchedFeed, NotModified
+
 from tests.factories import NOON, make_feed
 
 Outcome = FetchedFeed | NotModified | FetchError
@@ -152,7 +152,9 @@ def test_a_redirect_without_a_place_to_go_is_a_refusal():
     assert_failed(fetch(answer(status=302)), "http_302")
 
 
-@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://outlet.example/feed", "data:text/xml,<rss/>", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "target", ["file:///etc/hostname", "ftp://outlet.example/feed", "data:text/xml,<rss/>", "javascript:alert(1)"]
+)
 def test_a_redirect_to_another_scheme_is_refused_by_name(target):
     error = assert_failed(fetch(redirect({"/rss": target})), "redirect")
     assert f"{target.partition(':')[0]}: address; only http and https" in str(error)
@@ -188,16 +190,18 @@ def test_a_private_address_is_fetched_where_that_is_allowed(host):
     assert isinstance(fetch(answer(), host=host), FetchedFeed)
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/secret", "http://[::ffff:127.0.0.1]:{port}/secret", "http://169.254.169.254/"])
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:{port}/secret", "http://[::ffff:127.0.0.1]:{port}/secret", "http://169.254.169.254/"]
+)
 def test_a_redirect_from_the_open_internet_to_a_private_address_is_refused(target):
     asked = []
 
     async def run():
-        port = 0
-
         async def stand_in(request):
             asked.append(str(request.url))
-            return web.Response(status=302, headers={"Location": target.format(port=port)})
+            return web.Response(
+                status=302, headers={"Location": target.format(port=request.transport.get_extra_info("sockname")[1])}
+            )
 
         async with serve(stand_in) as port:
             feed = make_feed("f", url="http://93.184.216.34/rss", proxy=f"http://127.0.0.1:{port}")

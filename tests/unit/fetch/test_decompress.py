@@ -3,7 +3,6 @@ import tracemalloc
 import zlib
 
 import pytest
-
 from monitor.errors import FetchError
 from monitor.fetch.decompress import BodyReader
 

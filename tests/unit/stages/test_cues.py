@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from monitor.stages.cues import CUES, count_cues, quoted_share, stack_cues
 
 NEUTRAL = "Автобус приехал утром в город, погода тёплая"
@@ -32,7 +31,11 @@ def test_every_cue_has_samples():
 
 @pytest.mark.parametrize(
     ("cue", "text"),
-    [pytest.param(cue, text, id=f"{cue}-{lang}") for cue, texts in SAMPLES.items() for lang, text in zip(("ru", "uk", "en"), texts, strict=True)],
+    [
+        pytest.param(cue, text, id=f"{cue}-{lang}")
+        for cue, texts in SAMPLES.items()
+        for lang, text in zip(("ru", "uk", "en"), texts, strict=True)
+    ],
 )
 def test_a_cue_is_found_in_every_language(cue, text):
     assert read(text)[cue] > 0

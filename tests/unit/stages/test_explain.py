@@ -2,9 +2,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-
 from monitor.records import ArticleHistory, Copy, Evidence, RevisionHistory, StoredAssessment
 from monitor.stages.explain import render_history
+
 from tests.factories import BUNDLE, NOON, make_score
 
 THRESHOLDS = {"fake_loyalty": 0.55, "kyiv_terror": 0.7}
@@ -31,7 +31,10 @@ def make_revision(number: int = 1, **changes) -> RevisionHistory:
 
 
 def explain(*revisions: RevisionHistory, current: int = 1) -> str:
-    copies = (Copy("crimea-agency", "Вести полуострова", "https://crimea-agency.example/a1", NOON), Copy("pier", "Причал", None, NOON))
+    copies = (
+        Copy("crimea-agency", "Вести полуострова", "https://crimea-agency.example/a1", NOON),
+        Copy("pier", "Причал", None, NOON),
+    )
     history = ArticleHistory("a1", "https://crimea-agency.example/a1", current, copies, revisions)
     return render_history(history, lambda narrative: f"Имя {narrative}", THRESHOLDS)
 
@@ -80,7 +83,9 @@ def test_revisions_that_wait_say_so_but_variants_are_never_assessed():
     [
         pytest.param(make_score(score=0.9), "FLAGGED: at or above its threshold 0.55, and promotes", id="flagged"),
         pytest.param(
-            make_score(score=0.9, stance="refutes", flagged=False), "not flagged: reaches its threshold 0.55, but refutes it", id="refutes"
+            make_score(score=0.9, stance="refutes", flagged=False),
+            "not flagged: reaches its threshold 0.55, but refutes it",
+            id="refutes",
         ),
         pytest.param(make_score(score=0.3, is_carried=False, flagged=False), "not flagged: below its threshold 0.55", id="below"),
         pytest.param(make_score("unknown", 0.9), "FLAGGED: at or above its threshold, and promotes", id="no threshold known"),

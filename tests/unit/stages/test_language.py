@@ -1,5 +1,4 @@
 import pytest
-
 from monitor.stages.language import detect_language
 
 

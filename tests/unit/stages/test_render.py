@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
-
 from monitor.records import AssessmentCounts, Copy, DayCounts, Digest, Evidence, FeedCounts, RunError, StanceCount
 from monitor.stages.render import CSV_COLUMNS, find_blind_spots, make_json_row, make_page, render_csv, render_digest, render_report
+
 from tests.factories import BUNDLE, NOON, make_digest, make_health, make_report, make_row, make_score
 
 HOSTILE = [
@@ -303,7 +303,9 @@ def test_cells_that_a_spreadsheet_would_run_are_disarmed(start, field):
     assert shown == f"'{value}"
 
 
-@pytest.mark.parametrize("title", ['Кавычки "внутри", запятая; точка', "Строка\nи ещё\r\nодна", "NA", "0123", "’апостроф", "Ціна: -5 °C"])
+@pytest.mark.parametrize(
+    "title", ['Кавычки "внутри", запятая; точка', "Строка\nи ещё\r\nодна", "NA", "0123", "’апостроф", "Ціна: -5 °C"]
+)
 def test_other_cells_come_back_as_they_were(title):
     rows = list(csv.DictReader(io.StringIO(render_csv(make_digest(make_row(title=title))).decode("utf-8-sig"), newline="")))
     assert [row["title"] for row in rows] == [title]
@@ -315,7 +317,20 @@ def test_csv_and_json_lines_hold_the_same_values():
     digest = make_digest(make_row(narratives=scores, copies=copies, revision=2))
     (cells,) = read_csv(digest).to_dict("records")
     row = json.loads(render(digest)["digest.jsonl"])
-    for name in ("day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "bundle", "sha256"):
+    for name in (
+        "day",
+        "article_id",
+        "url",
+        "title",
+        "outlet",
+        "feed_id",
+        "kind",
+        "language",
+        "published_at",
+        "fetched_at",
+        "bundle",
+        "sha256",
+    ):
         assert cells[name] == row[name]
     assert (cells["narrative"], cells["score"], cells["stance"]) == ("fake_loyalty", "0.91", "promotes")
     assert cells["other_narratives"] == "ukraine_nazi"

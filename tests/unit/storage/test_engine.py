@@ -5,13 +5,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
-
 from monitor.errors import StoreError
+from monitor.storage import engine as engine_module
 from monitor.storage.engine import display_url, open_engine, read_alembic_head
 from monitor.storage.schema import metadata
+from sqlalchemy import inspect, text
 
 SEARCH_TABLES = ("revision_search", "search_progress")
 
@@ -52,16 +54,13 @@ def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path):
 
 
 def test_migrations_can_be_taken_back(tmp_path):
-    from alembic import command
-    from alembic.config import Config
-
     import monitor.storage.engine as module
 
     engine = open_engine(url(tmp_path / "monitor.db"))
     try:
         with engine.begin() as connection:
             config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+            config.set_main_option("script_location", str(Path(engine_module.__file__).parent / "migrations"))
             command.downgrade(config, "base")
         with engine.connect() as connection:
             assert set(inspect(connection).get_table_names()) == {"alembic_version"}
@@ -82,7 +81,10 @@ def test_sqlite_checks_references_and_lets_readers_in_while_writing(tmp_path):
     engine = open_engine(url(tmp_path / "monitor.db"))
     try:
         with engine.connect() as connection:
-            pragmas = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("foreign_keys", "journal_mode", "busy_timeout")}
+            pragmas = {
+                name: connection.execute(text(f"PRAGMA {name}")).scalar()
+                for name in ("foreign_keys", "journal_mode", "busy_timeout")
+            }
     finally:
         engine.dispose()
     assert pragmas == {"foreign_keys": 1, "journal_mode": "wal", "busy_timeout": 30_000}
@@ -174,7 +176,7 @@ def test_a_store_that_may_not_be_written_says_so(folder_mode, file_mode):
             path.chmod(file_mode)
         folder.chmod(folder_mode)
         try:
-            with without_root_rights(), pytest.raises(StoreError, match="cannot be opened: .* writable for this user"):
+            with without_root_rights(), pytest.raises(StoreError, match=r"cannot be opened: .* writable for this user"):
                 open_and_close(path)
         finally:
             folder.chmod(0o755)
@@ -188,7 +190,9 @@ def test_a_store_that_may_not_be_written_says_so(folder_mode, file_mode):
         pytest.param("mysql://user:geheim@host/name", "mysql is not supported; use sqlite or postgresql", id="unsupported"),
         pytest.param("oracle+nothing://user:geheim@host/name", "oracle is not supported", id="unsupported driver"),
         pytest.param("sqlite+nothing:///x.db", "its driver is not installed", id="unknown driver"),
-        pytest.param("postgresql+psycopg://user:geheim@127.0.0.1:1/name", "driver is not installed|cannot be opened", id="no server"),
+        pytest.param(
+            "postgresql+psycopg://user:geheim@127.0.0.1:1/name", "driver is not installed|cannot be opened", id="no server"
+        ),
         pytest.param("postgresql://user:geheim@host:port/name", "is not a database URL", id="port is no number"),
     ],
 )

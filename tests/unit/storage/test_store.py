@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
 from monitor.errors import FetchError, StoreError
 from monitor.records import (
     Assessment,
@@ -27,6 +26,7 @@ from monitor.stages.articles import article_id_for, decide_entries
 from monitor.storage.articles import CHUNK
 from monitor.storage.digests import day_bounds
 from monitor.storage.store import COPY_MEMORY, SqlStore
+
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
 
 DAY = date(2026, 5, 14)
@@ -95,7 +95,9 @@ def test_validators_belong_to_an_address_and_go_with_it(store):
     assert store.load_feed_states()["agency"] == FeedState()
 
 
-@pytest.mark.parametrize("outcome", [make_fetched("agency"), NotModified("agency", NOON), FetchError("timeout", "x")], ids=["200", "304", "failure"])
+@pytest.mark.parametrize(
+    "outcome", [make_fetched("agency"), NotModified("agency", NOON), FetchError("timeout", "x")], ids=["200", "304", "failure"]
+)
 def test_the_wish_to_wait_is_kept_until_the_next_visit(store, outcome):
     store.save_visit("agency", FetchError("http_429", "слишком часто", retry_after_s=600), run_id="r1", visited_at=NOON)
     assert store.load_feed_states()["agency"].not_before == NOON + timedelta(minutes=10)
@@ -109,7 +111,13 @@ def test_health_counts_the_visits_between_two_times(store):
     store.save_visit("agency", make_fetched("agency"), run_id="r2", visited_at=NOON, entries=5, note="обрезан")
     store.save_visit("agency", make_fetched("agency"), run_id="r3", visited_at=NOON + timedelta(hours=1), entries=7)
     agency, pier = store.load_health(NOON, NOON + timedelta(hours=1))
-    assert (agency.visits, agency.failures, agency.entries, agency.last_outcome, agency.last_message) == (2, 1, 5, "fetched", "обрезан")
+    assert (agency.visits, agency.failures, agency.entries, agency.last_outcome, agency.last_message) == (
+        2,
+        1,
+        5,
+        "fetched",
+        "обрезан",
+    )
     assert (pier.visits, pier.failures, pier.entries, pier.last_outcome, pier.last_message) == (0, 0, 0, None, None)
 
 
@@ -458,7 +466,9 @@ def test_a_day_in_kyiv_begins_and_ends_at_its_midnights(store, day, start, end):
 
 
 def test_a_history_is_found_by_every_name_of_the_article(store):
-    found = make_entry("guid-77", feed_id="agency", title=LONG, url="https://agency.example/news/77", identity="https://agency.example/news/77")
+    found = make_entry(
+        "guid-77", feed_id="agency", title=LONG, url="https://agency.example/news/77", identity="https://agency.example/news/77"
+    )
     visit(store, found)
     expected = article_id_for(found.identity)
     for reference in (expected, "guid-77", found.url, "http://AGENCY.example/news/77?utm_source=tg#top"):
