@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import BundleError
+from monitor.records import STANCES
 from monitor.stages.classify import Model, TermWeights, assess
 from monitor.stages.cues import CUES
 from monitor.stages.features import Vocabulary
@@ -96,6 +97,7 @@ def load_bundle(folder: Path) -> Model:
         settings = json.loads(files["bundle.json"])
         _require_format(folder, settings)
         arrays = _read_arrays(files["weights.npz"])
+        _require_shapes(arrays, narratives=len(settings["narratives"]))
         return Model(
             bundle_id=folder.resolve().name,
             narratives=tuple(settings["narratives"]),
@@ -107,7 +109,7 @@ def load_bundle(folder: Path) -> Model:
             stance_cues=arrays["stance_cues"],
             min_promotes=float(settings["min_promotes"]),
         )
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"bundle {folder}: cannot be read ({error!r}) although its hashes are right; train it again") from error
 
 
@@ -156,14 +158,31 @@ def _read_arrays(content: bytes) -> dict[str, NDArray[np.float32]]:
         return {name: np.asarray(archive[name], dtype=np.float32) for name in archive.files}
 
 
+def _require_shapes(arrays: Mapping[str, NDArray[np.float32]], *, narratives: int) -> None:
+    stances = len(STANCES)
+    expected = {
+        "claim_intercept": (narratives,),
+        "slopes": (narratives,),
+        "offsets": (narratives,),
+        "stance_intercept": (stances,),
+        "stance_cues": (stances, 2 * len(CUES)),
+    }
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
+    for name, rows in {"claim_coef": narratives, "stance_coef": stances}.items():
+        if arrays[name].ndim != 2 or arrays[name].shape[0] != rows:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, not {rows} rows")
+
+
 def _read_terms(files: Mapping[str, bytes], arrays: Mapping[str, NDArray[np.float32]], kind: str) -> TermWeights:
     prefixes = tuple(files[f"{kind}_prefixes.txt"].decode("utf-8").split("\n")[:-1])
     groups = tuple(files[f"{kind}_groups.txt"].decode("utf-8").split("\n")[:-1])
     vocabulary = Vocabulary(prefixes, groups, arrays[f"{kind}_idf"])
-    coef = arrays[f"{kind}_coef"]
-    if coef.shape[1] != len(vocabulary):
-        raise ValueError(f"{kind} weights are {coef.shape[1]} wide for {len(vocabulary)} features")
-    return TermWeights(vocabulary, coef, arrays[f"{kind}_intercept"])
+    width = len(vocabulary)
+    if arrays[f"{kind}_coef"].shape[1] != width or arrays[f"{kind}_idf"].shape != (width,):
+        raise ValueError(f"the {kind} weights are not those of {width} features")
+    return TermWeights(vocabulary, arrays[f"{kind}_coef"], arrays[f"{kind}_intercept"])
 
 
 def save_bundle(model: Model, parent: Path, *, settings: Mapping[str, Any], extra_files: Mapping[str, bytes]) -> Path:

@@ -108,16 +108,18 @@ class Config:
 def load_config(path: Path) -> Config:
     """Read and check a feeds file. Raises `ConfigError` with one ``FILE:LINE: …`` message for every mistake."""
     node = _compose(path)
+    if (looping := _find_loop(node, ())) is not None:
+        raise ConfigError((f"{path}:{looping}: an alias here refers to what it stands in; write the value out",))
+    problems = _find_repeated_keys(node)
+    values = _to_values(path, node)  # this merges `<<` into the nodes, so that keys stand in them twice
     lines = _index_lines(node)
-    problems = [f"{path}:{line}: {what}" for line, what in _find_repeated_keys(node)]
+    problems += _find_contradictions(values, lines)
     try:
-        parsed = FeedsFile.model_validate(_to_values(node))
+        parsed = FeedsFile.model_validate(values)
     except ValidationError as error:
-        problems += [f"{path}:{_line_of(lines, e['loc'])}: {_explain(e)}" for e in error.errors()]
-    else:
-        problems += [f"{path}:{line}: {what}" for line, what in _find_contradictions(parsed, lines)]
+        problems += [(_line_of(lines, e["loc"]), _explain(e)) for e in error.errors()]
     if problems:
-        raise ConfigError(tuple(sorted(set(problems), key=_by_line)))
+        raise ConfigError(tuple(f"{path}:{line}: {what}" for line, what in sorted(set(problems))))
     return Config(parsed.settings, tuple(_make_feed(feed, parsed.settings) for feed in parsed.feeds))
 
 
@@ -154,9 +156,36 @@ def _compose(path: Path) -> Node:
     return node
 
 
-def _to_values(node: Node) -> Any:
-    loader = yaml.SafeLoader("")
-    return loader.construct_document(node)
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader; a date that does not exist is left for the checks to name, instead of ending the reading."""
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        """A date, or bytes, which no setting takes, where it is none."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            return node.value.encode()
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
+
+def _to_values(path: Path, node: Node) -> Any:
+    try:
+        return _Loader("").construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise ConfigError((f"{path}:{mark.line + 1 if mark else 1}: {error.problem}; write plain values",)) from error
+
+
+def _find_loop(node: Node, above: tuple[Node, ...]) -> int | None:
+    """The line of a node that holds itself; None where there is none."""
+    if any(node is one for one in above):
+        return above[-1].start_mark.line + 1
+    children = [child for pair in node.value for child in pair] if isinstance(node, yaml.MappingNode) else node.value
+    if isinstance(node, yaml.ScalarNode):
+        return None
+    return next((line for child in children if (line := _find_loop(child, (*above, node))) is not None), None)
 
 
 def _index_lines(node: Node, at: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], int]:
@@ -181,9 +210,9 @@ def _line_of(lines: dict[tuple[str | int, ...], int], at: tuple[str | int, ...])
 def _find_repeated_keys(node: Node) -> list[tuple[int, str]]:
     found = []
     if isinstance(node, yaml.MappingNode):
-        counts = Counter(key.value for key, _ in node.value)
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         for key, value in node.value:
-            if counts[key.value] > 1:
+            if isinstance(key, yaml.ScalarNode) and counts[key.value] > 1:
                 found.append((key.start_mark.line + 1, f"`{key.value}` stands here more than once; keep one"))
             found += _find_repeated_keys(value)
     elif isinstance(node, yaml.SequenceNode):
@@ -192,19 +221,20 @@ def _find_repeated_keys(node: Node) -> list[tuple[int, str]]:
     return found
 
 
-def _find_contradictions(parsed: FeedsFile, lines: dict[tuple[str | int, ...], int]) -> list[tuple[int, str]]:
+def _find_contradictions(values: Any, lines: dict[tuple[str | int, ...], int]) -> list[tuple[int, str]]:
+    """Ids and addresses that stand twice; looked for in the raw values, so that other mistakes do not hide them."""
+    feeds = values.get("feeds") if isinstance(values, dict) else None
     found: list[tuple[int, str]] = []
     first_of: dict[tuple[str, str], str] = {}
-    for position, feed in enumerate(parsed.feeds):
-        for key, value in (("id", feed.id), ("url", feed.url)):
+    for position, feed in enumerate(feeds if isinstance(feeds, list) else []):
+        for key in ("id", "url"):
+            value = feed.get(key) if isinstance(feed, dict) else None
+            if not isinstance(value, str):
+                continue
+            line = _line_of(lines, ("feeds", position, key))
             if (key, value) in first_of:
-                found.append(
-                    (
-                        lines["feeds", position, key],
-                        f"{key} {value!r} is used twice, first by {first_of[key, value]}; keep one",
-                    )
-                )
-            first_of.setdefault((key, value), f"feed {feed.id!r} in line {lines['feeds', position, key]}")
+                found.append((line, f"{key} {value!r} is used twice, first by {first_of[key, value]}; keep one"))
+            first_of.setdefault((key, value), f"feed {feed.get('id')!r} in line {line}")
     return found
 
 
@@ -234,12 +264,6 @@ def _pattern_hint(at: str) -> str:
 def _shorten(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
-def _by_line(problem: str) -> tuple[int, str]:
-    position = problem.split(":")
-    number = next((part for part in position[1:] if part.isdigit()), "0")
-    return int(number), problem
 
 
 def _make_feed(feed: FeedSettings, settings: Settings) -> Feed:

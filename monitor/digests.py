@@ -27,6 +27,8 @@ def write_digest(files: Mapping[str, bytes], digests: Path, day: date) -> Path:
         for temporary, final in aside:
             temporary.replace(final)
     except OSError as error:
+        for left in folder.glob(f".*.{os.getpid()}"):
+            left.unlink(missing_ok=True)
         raise UsageError(
             f"digests {folder}: cannot be written ({error.strerror}); make it writable or give another with --digests"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from monitor.records import Document
 
 BATCH_LINES = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_LINE_BYTES = 8 * 1024 * 1024
 
 
@@ -36,9 +38,15 @@ def classify_stream(classifier: Classifier, source: BinaryIO, sink: TextIO) -> i
             if isinstance(answer, str):
                 bad += 1
                 answer = {"line": number, "error": answer}
-            sink.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            sink.write(_dump(answer) + "\n")
         sink.flush()
     return bad
+
+
+def _dump(answer: dict[str, Any]) -> str:
+    line = json.dumps(answer, ensure_ascii=False)
+    # Half a surrogate pair, as JSON may hold one, can only be written escaped.
+    return line if not _SURROGATE.search(line) else json.dumps(answer)
 
 
 def _assess_batch(classifier: Classifier, documents: list[Document]) -> list[Any]:

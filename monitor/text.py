@@ -29,13 +29,15 @@ def clean_block(raw: str) -> str:
 def _strip_invisible(raw: str) -> str:
     # Lone surrogates cannot be written as UTF-8; a feed that holds one keeps the rest of its text.
     encodable = raw.encode("utf-8", "replace").decode("utf-8")
-    return _INVISIBLE.sub("", unicodedata.normalize("NFC", encodable))
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", encodable))
 
 
 def fold(text: str) -> str:
     """Lower case without typographic variants, of the same length as ``text``, so that offsets hold in both."""
-    folded = text.translate(_FOLD)
-    return "".join(low if len(low := char.lower()) == 1 else char for char in folded)
+    low = text.lower()
+    if len(low) != len(text):
+        low = "".join(lowered if len(lowered := char.lower()) == 1 else char for char in text)
+    return low.translate(_FOLD)
 
 
 def count_words(text: str) -> int:

@@ -54,11 +54,12 @@ class HttpFetcher:
         """One outcome for each feed, in order of completion. Failures are outcomes, not exceptions."""
         gate = HostGate(per_host=self._limits.per_host, min_delay_s=self._limits.min_delay_s)
         running = asyncio.Semaphore(self._limits.concurrency)
-        async with self._open_session() as session:
+        proxies = frozenset(_host_of(feed.proxy) for feed, _ in feeds if feed.proxy)
+        async with self._open_session(proxies) as session:
 
             async def fetch_one(feed: Feed, state: FeedState) -> tuple[Feed, FetchedFeed | NotModified | FetchError]:
                 # The host's turn is waited for first, so that a slow host does not hold places of the others.
-                async with gate.enter(URL(feed.url).host or ""), running:
+                async with gate.enter(_host_of(feed.url)), running:
                     return feed, await self._fetch(session, feed, state)
 
             tasks = [asyncio.create_task(fetch_one(feed, state)) for feed, state in feeds]
@@ -70,8 +71,8 @@ class HttpFetcher:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        resolver = None if self._limits.allow_private_networks else PublicResolver()
+    def _open_session(self, proxies: frozenset[str]) -> aiohttp.ClientSession:
+        resolver = None if self._limits.allow_private_networks else PublicResolver(trusted_hosts=proxies)
         connector = aiohttp.TCPConnector(resolver=resolver, limit=self._limits.concurrency, use_dns_cache=False)
         return aiohttp.ClientSession(
             connector=connector,
@@ -129,6 +130,13 @@ class HttpFetcher:
         async for chunk in response.content.iter_chunked(65_536):
             reader.feed(chunk)
         return reader.finish()
+
+
+def _host_of(url: str) -> str:
+    try:
+        return URL(url).host or ""
+    except ValueError:
+        return ""  # the fetch itself says what is wrong with the address
 
 
 def _conditions(state: FeedState) -> dict[str, str]:

@@ -29,37 +29,36 @@ class BodyReader:
                 f"the server sent Content-Encoding {coding!r}, which was not asked for; it may work later",
             )
         self._coding = coding
-        self._inflater = None if coding in {"", "identity"} else self._start_inflater(coding, b"")
-        self._started = False
+        self._inflater: zlib._Decompress | None = None
         self._max_bytes = max_bytes
         self._parts: list[bytes] = []
         self._size = 0
 
-    @staticmethod
-    def _start_inflater(coding: str, head: bytes) -> zlib._Decompress:
-        # "deflate" means zlib, but some servers send the raw stream.
-        is_raw = coding == "deflate" and head[:1] and (head[0] & 0x0F) != 8
-        return zlib.decompressobj(-zlib.MAX_WBITS if is_raw else zlib.MAX_WBITS | 32)
-
     def feed(self, chunk: bytes) -> None:
         """Add what came over the wire."""
-        if self._inflater is None:
+        if self._coding in {"", "identity"}:
             self._keep(chunk)
             return
-        if not self._started and chunk:
-            self._inflater, self._started = self._start_inflater(self._coding, chunk), True
         try:
             while chunk:
-                self._keep(self._inflater.decompress(chunk, _STEP))
-                chunk = self._inflater.unconsumed_tail
-                if self._inflater.eof:
-                    # Several gzip members may follow each other.
-                    chunk = self._inflater.unused_data
-                    self._inflater = self._start_inflater(self._coding, chunk)
-                    if not chunk.strip(b"\0"):
-                        break
+                chunk = self._inflate(chunk)
         except zlib.error as error:
             raise FetchError("bad_encoding", f"the compressed document is broken ({error}); it may work later") from error
+
+    def _inflate(self, chunk: bytes) -> bytes:
+        """Decompress as far as one stream goes; gives what lies behind its end."""
+        if self._inflater is None or self._inflater.eof:
+            if self._parts and not chunk.strip(b"\0"):
+                return b""  # some servers pad the end with zeros
+            self._inflater = _start_inflater(self._coding, chunk)
+        while True:
+            part = self._inflater.decompress(chunk, _STEP)
+            self._keep(part)
+            if self._inflater.eof:
+                return self._inflater.unused_data
+            chunk = self._inflater.unconsumed_tail
+            if not chunk and len(part) < _STEP:
+                return b""
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
@@ -68,5 +67,13 @@ class BodyReader:
         self._parts.append(part)
 
     def finish(self) -> bytes:
-        """The whole document."""
+        """The whole document. Raises `FetchError` where the compressed data stop too early."""
+        if self._inflater is not None and not self._inflater.eof:
+            raise FetchError("bad_encoding", "the compressed document stops too early; it may work later")
         return b"".join(self._parts)
+
+
+def _start_inflater(coding: str, head: bytes) -> zlib._Decompress:
+    # "deflate" means zlib, but some servers send the raw stream.
+    is_raw = coding == "deflate" and (head[0] & 0x0F) != 8
+    return zlib.decompressobj(-zlib.MAX_WBITS if is_raw else zlib.MAX_WBITS | 32)

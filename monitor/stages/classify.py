@@ -12,6 +12,7 @@ from monitor.stages.cues import stack_cues
 from monitor.stages.features import Vocabulary, iterate_prefixes, tokenize
 from monitor.stages.language import LANGUAGES, detect_language
 from monitor.stages.windows import Sentence, Window, make_windows, split_sentences
+from monitor.text import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,8 @@ def _prepare(document: Document) -> _Prepared:
     given = (document.lang or "").lower()[:2]
     lang = given if given in LANGUAGES else detect_language(f"{document.title}\n{document.summary}\n{document.text[:1000]}")
     sentences = split_sentences(document, lang)
-    return _Prepared(document, lang, sentences, make_windows(sentences))
+    has_words = any(WORD.search(sentence.text) for sentence in sentences)
+    return _Prepared(document, lang, sentences, make_windows(sentences) if has_words else ())
 
 
 def calibrate(margins: NDArray[np.floating], slopes: NDArray[np.float32], offsets: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -139,8 +141,9 @@ def stance_context(document: Document, sentences: Sequence[Sentence], window: Wi
     if not chosen:
         near = body[: 2 * STANCE_REACH_CHARS]
     else:
-        shift = len(document.summary) + 1 if document.summary and chosen[0].field == "text" else 0
-        start, end = chosen[0].start + shift, chosen[-1].end + shift
+        text_from = len(document.summary) + 1 if document.summary else 0
+        start = chosen[0].start + (text_from if chosen[0].field == "text" else 0)
+        end = chosen[-1].end + (text_from if chosen[-1].field == "text" else 0)
         near = body[max(0, start - STANCE_REACH_CHARS) : end + STANCE_REACH_CHARS]
     return f"{document.title}\n{near}".strip(), whole
 

@@ -45,7 +45,7 @@ _STEMS: dict[str, str] = {
         единоглас|одноголосн|единодуш|одностайн|unanim""",
     # People did not do it freely.
     "coercion": """принужд|принудит|заставл|вынужден|под угроз|угроз.. увольн|сгоня|согна|свозил|свезли|добровольно-принуд|обязал|обязали|разнаряд|
-        массовк|примус|змуш|змус|під загроз|звіль|зганя|зігна|звезли|coerc|forced|forcing|compelled|under threat|threaten|bussed|bused|herded|
+        массовк|примус|примуш|змуш|змус|під загроз|звіль|зганя|зігна|звезли|coerc|forced|forcing|compelled|under threat|threaten|bussed|bused|herded|
         at gunpoint|под дулом|під дулом|extras|dismiss""",
     # Somebody who checked, judged or counted is named.
     "checker": """правозащит|правозахис|омбудсм|уполномоч|уповноваж|=оон|=un|united nations|генассамбле|генасамбле|general assembly|европейск.. суд|

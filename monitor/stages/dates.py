@@ -44,12 +44,13 @@ _ZONES: dict[str, tzinfo] = {
 _CLOCK = r"(?:[\sT,]+(?:в|о|об|at)?\s*(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?)?"
 _ZONE = r"\s*\(?(?P<zone>(?:UTC|GMT|МСК|MSK)?\s*[+-]\d{1,2}(?::?\d{2})?|[A-Za-zА-Яа-я]{1,5})?\)?\.?$"
 _YEAR_WORD = r"(?:\s*(?:г|р|года|року)\.?)?"
+_WEEKDAY = r"^(?:[^\W\d]+(?:['’ʼ][^\W\d]+)?\.?,?\s+)?"
 _SHAPES = tuple(
     re.compile(pattern + _CLOCK + _ZONE)
     for pattern in (
         r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
         r"^(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})" + _YEAR_WORD,
-        r"^(?:[^\W\d]+\.?,?\s+)?(?P<day>\d{1,2})[\s-]+(?P<name>[^\W\d]+)\.?,?[\s-]+(?P<year>\d{4}|\d{2})" + _YEAR_WORD,
+        _WEEKDAY + r"(?P<day>\d{1,2})[\s-]+(?P<name>[^\W\d]+)\.?,?[\s-]+(?P<year>\d{4}|\d{2})" + _YEAR_WORD,
     )
 )
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?$")
@@ -102,7 +103,7 @@ def _from_match(match: re.Match[str], default_zone: str) -> DatedBy | None:
         return None
     year = int(parts["year"])
     naive = datetime(  # noqa: DTZ001 - the zone is applied below
-        year + 2000 if year < 70 else year + 1900 if year < 100 else year,
+        year if len(parts["year"]) == 4 else year + (2000 if year < 70 else 1900),
         month,
         int(parts["day"]),
         int(parts["hour"] or 0),
@@ -126,8 +127,10 @@ def _read_zone(raw: str | None) -> tuple[tzinfo | None, str] | None:
         return None, ""
     if offset := _OFFSET.search(raw):
         sign, hours, minutes = offset.groups()
-        delta = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        return timezone(-delta if sign == "-" else delta), "stated"
+        delta = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+        # "МСК+2" is two hours ahead of Moscow.
+        from_moscow = raw.strip().upper().startswith(("МСК", "MSK"))
+        return timezone(delta + timedelta(hours=3) if from_moscow else delta), "stated"
     known = _ZONES.get(raw.strip().lower())
     if known is None:
         return None

@@ -5,7 +5,9 @@ Only what the digest says is rendered, so the same digest gives the same bytes.
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ CSV_COLUMNS = (
     "first_seen_outlet",
     "revision", "decision", "bundle", "sha256",
 )  # fmt: skip
+_MARKDOWN_MARKS = re.compile(r"[\\`*_{}\[\]#|~!]")
+_MARKDOWN_LIST = re.compile(r"^(\d*)([-+.)=])")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -310,8 +314,7 @@ def _environment() -> Environment:
 
 
 def _escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is: on one line, no markup, no HTML, no link."""
-    flat = " ".join(text.split())
-    for char in "\\`*_{}[]<>#|~!":
-        flat = flat.replace(char, f"\\{char}" if char not in "<>" else {"<": "&lt;", ">": "&gt;"}[char])
-    return flat
+    """Text that Markdown shows as it is: on one line, no markup, no HTML, no link, no list."""
+    flat = html.escape(" ".join(text.split()), quote=False)
+    flat = _MARKDOWN_MARKS.sub(r"\\\g<0>", flat)
+    return _MARKDOWN_LIST.sub(r"\g<1>\\\g<2>", flat)

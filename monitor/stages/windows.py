@@ -75,7 +75,8 @@ def _trimmed(name: FieldName, value: str, start: int, end: int) -> Sentence:
 def make_windows(sentences: tuple[Sentence, ...], *, window_words: int = WINDOW_WORDS) -> tuple[Window, ...]:
     """The title alone, then overlapping runs of body sentences of at least ``window_words`` words, each with the title.
 
-    A next window starts about half a window further on, so that every sentence stands with both neighbours somewhere.
+    A window holds two sentences at least, where there are two, and the next one starts about half a window further on but
+    not behind its last sentence: so any two neighbours stand together in some window.
     No more than `MAX_WINDOWS` are made; what lies beyond is some 8,000 words into the text.
     """
     title = sentences[0].text if sentences and sentences[0].field == "title" else ""
@@ -84,11 +85,11 @@ def make_windows(sentences: tuple[Sentence, ...], *, window_words: int = WINDOW_
     words = [count_words(sentence.text) for sentence in sentences]
     first = body_from
     while first < len(sentences) and len(windows) < MAX_WINDOWS:
-        last = _reach(words, first, window_words)
+        last = min(len(words), max(first + 2, _reach(words, first, window_words)))
         windows.append(Window(first, last, "\n".join((title, *(s.text for s in sentences[first:last]))).strip()))
         if last == len(sentences):
             break
-        first = max(first + 1, min(last, _reach(words, first, window_words // 2)))
+        first = max(first + 1, min(last - 1, _reach(words, first, window_words // 2)))
     return tuple(windows)
 
 

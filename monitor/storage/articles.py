@@ -102,7 +102,8 @@ def _load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[s
     found: dict[str, int] = {}
     for start in range(0, len(article_ids), CHUNK):
         chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
-        query = select(revisions.c.article_id, func.max(revisions.c.number).label("last")).where(chosen).group_by(revisions.c.article_id)
+        last = func.max(revisions.c.number).label("last")
+        query = select(revisions.c.article_id, last).where(chosen).group_by(revisions.c.article_id)
         found |= {row.article_id: row.last for row in connection.execute(query)}
     return found
 
@@ -165,7 +166,7 @@ def index_text(connection: Connection) -> None:
 
 def search_articles(connection: Connection, query: str, *, limit: int) -> list[str]:
     """Ids of articles of which some revision holds all words of ``query``, newest first."""
-    words = [word for word in query.replace('"', " ").split() if any(char.isalnum() for char in word)]
+    words = [word for word in query.replace('"', " ").replace("\0", " ").split() if any(char.isalnum() for char in word)]
     if not words:
         return []
     if connection.dialect.name == "sqlite":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -42,6 +43,10 @@ def open_engine(db_url: str, *, must_exist: bool = False) -> Engine:
     try:
         with engine.begin() as connection:
             _migrate(connection, db_url)
+        if engine.dialect.name == "sqlite":
+            # Only now that it is known to be ours: this changes the file.
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     except DBAPIError as error:
         engine.dispose()
         raise StoreError(f"store {display_url(db_url)}: cannot be opened: {error.orig}; {_remedy(str(error.orig))}") from error
@@ -55,16 +60,16 @@ def display_url(db_url: str) -> str:
     """The URL without its password."""
     try:
         return make_url(db_url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return db_url
+    except (ArgumentError, ValueError):
+        return re.sub(r":[^:/@]*@", ":***@", db_url)
 
 
 def _parse_url(db_url: str) -> URL:
     try:
         url = make_url(db_url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreError(
-            f"--db {db_url!r} is not a database URL; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            f"--db {display_url(db_url)!r} is not a database URL; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from error
     if url.get_backend_name() not in SUPPORTED:
         raise StoreError(f"--db {display_url(db_url)}: {url.get_backend_name()} is not supported; use sqlite or postgresql")
@@ -87,7 +92,6 @@ def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> N
     cursor = dbapi_connection.cursor()
     for pragma in (
         f"busy_timeout = {LOCK_WAIT_S * 1000}",
-        "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
     ):
@@ -125,10 +129,3 @@ def _remedy(reason: str) -> str:
         if sign in low:
             return remedy
     return "check the address and that the database is running"
-
-
-def read_alembic_head() -> str:
-    """The schema version of this program, for `monitor doctor`."""
-    config: Any = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return str(ScriptDirectory.from_config(config).get_current_head())
