@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 from monitor.text import clean_block
@@ -41,6 +42,9 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_BREAK = "\N{PARAGRAPH SEPARATOR}"
+# A line that does not end a sentence goes on in the next: it was wrapped for the width of an editor, not for sense.
+_WRAPPED = re.compile(r"(?<![.!?…:;»”\")\s])[^\S\n]*\n(?![^\S\n]*\n)\s*(?=\S)")
 _UNSEEN = frozenset(["script", "style", "iframe", "object", "noscript", "template", "svg", "math", "head", "title"])
 
 
@@ -66,11 +70,11 @@ class _TextCollector(HTMLParser):
         elif tag == "a":
             self._href = dict(attrs).get("href")
         elif tag in _BLOCKS:
-            self.runs.append(("\n", None))
+            self.runs.append((_BREAK, None))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _BLOCKS and not self._unseen:
-            self.runs.append(("\n", None))
+            self.runs.append((_BREAK, None))
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:
@@ -78,7 +82,7 @@ class _TextCollector(HTMLParser):
         elif tag == "a":
             self._href = None
         elif tag in _BLOCKS:
-            self.runs.append(("\n", None))
+            self.runs.append((_BREAK, None))
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
@@ -91,7 +95,7 @@ def strip_markup(fragment: str, *, own_url: str | None = None) -> str:
     A last link that leads to the item itself (``own_url``) is a "read more" and is left out.
     """
     if "<" not in fragment and "&" not in fragment:
-        return clean_block(fragment)
+        return clean_block(_WRAPPED.sub(" ", fragment))
     collector = _TextCollector()
     collector.feed(fragment)
     collector.close()
@@ -100,7 +104,8 @@ def strip_markup(fragment: str, *, own_url: str | None = None) -> str:
     while kept and (not runs[kept - 1][0].strip() or (own_url is not None and _leads_to(runs[kept - 1][1], own_url))):
         kept -= 1
     # A fragment that is nothing but such a link has its text there.
-    return clean_block("".join(text for text, _ in (runs[:kept] or runs)))
+    text = "".join(text for text, _ in (runs[:kept] or runs))
+    return clean_block("\n".join(_WRAPPED.sub(" ", block) for block in text.split(_BREAK)))
 
 
 def _leads_to(href: str | None, own_url: str) -> bool:

@@ -86,3 +86,17 @@ def test_other_links_keep_their_text(fragment: str, expected: str) -> None:
 
 def test_without_an_own_address_every_link_keeps_its_text() -> None:
     assert strip_markup(f"Вышел <a href='{OWN}'>паром</a>") == "Вышел паром"
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [
+        pytest.param("Паром,\n    который вышел утром,\n    вернулся.", "Паром, который вышел утром, вернулся.", id="wrapped"),
+        pytest.param("Паром вышел.\nПорт закрыт.", "Паром вышел.\nПорт закрыт.", id="a line per sentence"),
+        pytest.param("Паром вышел\n\nПорт закрыт", "Паром вышел\nПорт закрыт", id="blank line"),
+        pytest.param("<p>Паром\nвышел</p><p>Порт</p>", "Паром вышел\nПорт", id="wrapped in a paragraph"),
+        pytest.param("<h2>Паром</h2>вышел", "Паром\nвышел", id="a heading ends its line"),
+    ],
+)
+def test_lines_wrapped_for_an_editor_are_one_line(fragment: str, expected: str) -> None:
+    assert strip_markup(fragment) == expected
