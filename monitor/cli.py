@@ -3,142 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 import sys
-import time
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from monitor import __version__
-from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
+from monitor.console import Options, common_options, log, print_json, print_table, progress_bars
+from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from monitor.feedcheck import FeedCheck
-    from monitor.pipeline import Progress
     from monitor.records import RunReport
-    from monitor.wiring import Clock, Places
-
-log = logging.getLogger("monitor")
-
-_COMMON = (
-    click.option("--feeds", type=click.Path(path_type=Path), envvar="MONITOR_FEEDS", help="Feeds file [default: feeds.yaml]."),
-    click.option("--db", envvar="MONITOR_DB", default="sqlite:///monitor.db", show_default=True, help="URL of the store."),
-    click.option(
-        "--digests", type=click.Path(path_type=Path), envvar="MONITOR_DIGESTS", default=Path("digests"), show_default=True,
-        help="Folder of the digests.",
-    ),
-    click.option("--bundle", envvar="MONITOR_BUNDLE", help="Folder or id of a bundle [default: models/CURRENT]."),
-    click.option("--now", metavar="ISO-8601", help="Pretend that this is the time, for replays and tests."),
-    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Log on stderr."),
-    click.option("-v", "--verbose", count=True, help="Log more; twice for everything."),
-    click.option("-q", "--quiet", is_flag=True, help="Log errors only, show no progress."),
-)  # fmt: skip
-
-
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has. They arrive as one `Options`."""
-
-    def run(**given: Any) -> Any:
-        names = ("feeds", "db", "digests", "bundle", "now", "as_json", "log_format", "verbose", "quiet")
-        options = Options(**{name: given.pop(name) for name in names})
-        return command(options, **given)
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(_COMMON):
-        run = option(run)
-    return run
-
-
-class Options:
-    """The common options of one call."""
-
-    def __init__(  # noqa: PLR0917
-        self, feeds: Path | None, db: str, digests: Path, bundle: str | None, now: str | None, as_json: bool, log_format: str,
-        verbose: int, quiet: bool,
-    ) -> None:  # fmt: skip
-        self._feeds, self._db, self._digests, self._bundle, self._now = feeds, db, digests, bundle, now
-        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
-        _start_logging(log_format, logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-
-    @property
-    def places(self) -> Places:
-        """Where things are."""
-        from monitor.wiring import Places  # noqa: PLC0415
-
-        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd())
-
-    @property
-    def clock(self) -> Clock:
-        """The time: the system's, or the one given with --now."""
-        from monitor.wiring import Clock  # noqa: PLC0415
-
-        if self._now is None:
-            return Clock(lambda: datetime.now(UTC), time.monotonic)
-        fixed = _parse_now(self._now)
-        return Clock(lambda: fixed, time.monotonic)
-
-    @property
-    def shows_progress(self) -> bool:
-        """Whether somebody is looking."""
-        return sys.stderr.isatty() and not self.quiet and not self.as_json
-
-
-def _parse_now(raw: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(raw)
-    except ValueError as error:
-        raise UsageError(f"--now {raw!r} is no ISO 8601 time; write 2026-11-23T07:00:00+02:00") from error
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds")
-        return json.dumps({"at": at, "level": record.levelname.lower(), "message": record.getMessage()}, ensure_ascii=False)
-
-
-def _start_logging(log_format: str, level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else logging.Formatter("monitor: %(message)s"))
-    log.handlers[:] = [handler]
-    log.setLevel(level)
-
-
-@contextmanager
-def _progress(options: Options) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not options.shows_progress:
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(progress: Progress) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total)
-            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total)
-
-        yield show
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable))
-
-
-def _jsonable(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 
 def _day(_context: click.Context, _parameter: click.Parameter, raw: str | None) -> date | None:
@@ -163,7 +44,7 @@ def run(options: Options, *, strict: bool) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
     from monitor.wiring import run_once  # noqa: PLC0415
 
-    with _progress(options) as show:
+    with progress_bars(options) as show:
         outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), report_progress=show)
     report = outcome.report
     for error in report.errors:
@@ -210,7 +91,7 @@ def demo(options: Options, out: Path | None) -> int:
     from monitor.wiring import run_once, serve_demo  # noqa: PLC0415
 
     folder = out or Path("monitor-demo") / f"{options.clock.read():%Y-%m-%dT%H%M%SZ}"
-    with serve_demo(folder, options.clock, bundle=options.places.bundle) as places, _progress(options) as show:
+    with serve_demo(folder, options.clock, bundle=options.places.bundle) as places, progress_bars(options) as show:
         outcome = run_once(places, options.clock, run_id=_new_run_id(options), report_progress=show)
     if options.as_json:
         print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
@@ -230,7 +111,7 @@ def digest(options: Options, day: date | None) -> int:
 
     folder = write_digest_again(options.places, options.clock, day)
     if options.as_json:
-        _print_json({"folder": str(folder), "files": sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))})
+        print_json({"folder": str(folder), "files": sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))})
     else:
         print(folder / "digest.html")
     return EXIT_DONE
@@ -258,7 +139,7 @@ def evaluate(options: Options, files: tuple[Path, ...]) -> int:
 
     metrics = evaluate_files(options.places, files)
     if options.as_json:
-        _print_json(metrics)
+        print_json(metrics)
     else:
         _print_metrics(metrics)
     return EXIT_DONE
@@ -282,7 +163,7 @@ def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: in
     say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
     folder, metrics = train_new_bundle(options.places, corpus, out, seed=seed, jobs=jobs, report_progress=say)
     if options.as_json:
-        _print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
+        print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
     else:
         _print_metrics(metrics)
         print(f"\nbundle {folder}\nTo use it: monitor bundle use {folder.name}")
@@ -310,7 +191,7 @@ def explain(options: Options, url_or_id: str) -> int:
 
     text, values = explain_article(options.places, url_or_id)
     if options.as_json:
-        _print_json(values)
+        print_json(values)
     else:
         print(text, end="")
     return EXIT_DONE
@@ -331,10 +212,10 @@ def feeds_list(options: Options) -> int:
 
     config = open_config(options.places)
     if options.as_json:
-        _print_json([asdict(feed) for feed in config.feeds])
+        print_json([asdict(feed) for feed in config.feeds])
         return EXIT_DONE
     rows = [(f.id, f.outlet, f.language or "", f.kind or "", "" if f.enabled else "off", f.url) for f in config.feeds]
-    _print_table(("id", "outlet", "language", "kind", "", "url"), rows)
+    print_table(("id", "outlet", "language", "kind", "", "url"), rows)
     return EXIT_DONE
 
 
@@ -347,10 +228,10 @@ def feeds_check(options: Options, feed_ids: tuple[str, ...]) -> int:
 
     from monitor.wiring import check_feeds  # noqa: PLC0415
 
-    with _progress(options) as show:
+    with progress_bars(options) as show:
         checks = check_feeds(options.places, options.clock, feed_ids, show)
     if options.as_json:
-        _print_json([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     else:
         _print_checks(checks)
     return EXIT_PARTIAL if checks and not any(check.is_ok for check in checks) else EXIT_DONE
@@ -360,14 +241,8 @@ def _print_checks(checks: list[FeedCheck]) -> None:
     rows = [
         (c.feed_id, c.outcome, str(c.entries), f"{c.newest_at:%Y-%m-%d %H:%M}" if c.newest_at else "", c.message) for c in checks
     ]
-    _print_table(("feed", "outcome", "items", "newest (UTC)", "what that means"), rows)
+    print_table(("feed", "outcome", "items", "newest (UTC)", "what that means"), rows)
     print(f"{sum(c.is_ok for c in checks)} of {len(checks)} feeds can be read")
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
-    for row in [head, *rows]:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
 
 
 @cli.group()
@@ -384,7 +259,7 @@ def bundle_show(options: Options) -> int:
     folder = resolve_bundle(options.places.bundle, options.places.models)
     files = verify_bundle(folder)
     if options.as_json:
-        _print_json({"bundle": folder.resolve().name, "folder": str(folder), **json.loads(files["bundle.json"])})
+        print_json({"bundle": folder.resolve().name, "folder": str(folder), **json.loads(files["bundle.json"])})
     else:
         print(f"{folder.resolve().name} ({folder})\n\n{files['CARD.md'].decode()}", end="")
     return EXIT_DONE
@@ -399,7 +274,7 @@ def bundle_verify(options: Options) -> int:
     folder = resolve_bundle(options.places.bundle, options.places.models)
     files = verify_bundle(folder)
     if options.as_json:
-        _print_json({"bundle": folder.resolve().name, "files": sorted(files), "intact": True})
+        print_json({"bundle": folder.resolve().name, "files": sorted(files), "intact": True})
     else:
         print(f"{folder}: intact, {len(files)} files")
     return EXIT_DONE
@@ -414,7 +289,7 @@ def bundle_use(options: Options, bundle_id: str) -> int:
 
     chosen = use_bundle(options.places, bundle_id)
     if options.as_json:
-        _print_json({"bundle": chosen})
+        print_json({"bundle": chosen})
     else:
         print(f"{chosen} is in use; the next run assesses the store's articles with it")
     return EXIT_DONE
@@ -430,7 +305,7 @@ def doctor(options: Options) -> int:
 
     findings = examine(options.places, options.clock)
     if options.as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             remedy = f"\n         → {finding.remedy}" if finding.remedy else ""
