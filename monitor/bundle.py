@@ -108,6 +108,7 @@ def load_bundle(folder: Path) -> Model:
             stance=_read_terms(files, arrays, "stance"),
             stance_cues=arrays["stance_cues"],
             min_promotes=float(settings["min_promotes"]),
+            min_promotes_contested=float(settings["min_promotes_contested"]),
         )
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"bundle {folder}: cannot be read ({error!r}) although its hashes are right; train it again") from error
@@ -215,6 +216,7 @@ def _serialize(model: Model, settings: Mapping[str, Any]) -> dict[str, bytes]:
         "narratives": list(model.narratives),
         "thresholds": {n: round(float(t), 4) for n, t in zip(model.narratives, model.thresholds, strict=True)},
         "min_promotes": model.min_promotes,
+        "min_promotes_contested": model.min_promotes_contested,
         "cues": list(CUES),
         **settings,
     }

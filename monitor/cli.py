@@ -166,7 +166,8 @@ def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: in
         print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
     else:
         _print_metrics(metrics)
-        print(f"\nbundle {folder}\nTo use it: monitor bundle use {folder.name}")
+        hint = f"monitor run --bundle {folder}" if out else f"monitor bundle use {folder.name}"
+        print(f"\nbundle {folder}\nTo use it: {hint}")
     return EXIT_DONE
 
 

@@ -94,6 +94,8 @@ def _examine_store(store: SqlStore, bundle: BundleClassifier | None, now: dateti
         counted = store.count_assessments(bundle.bundle_id)
         level: Level = "warning" if counted.pending or counted.failed else "ok"
         remedy = "`monitor run` assesses what is pending" if counted.pending else ""
+        if counted.failed:
+            remedy = f"{remedy}; `monitor explain` tells why the model failed on an article: please report it".removeprefix("; ")
         findings.append(Finding(level, "assessments", f"{counted.pending} pending, {counted.failed} failed", remedy))
     for health in store.load_health(now - timedelta(days=1), now + timedelta(seconds=1)):
         if health.enabled and health.failures:

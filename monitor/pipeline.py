@@ -69,12 +69,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a run works with. ``is_due`` decides from a feed's state and the time; ``read_timer`` gives seconds."""
+    """What a run works with.
+
+    ``is_due`` decides from a feed's state and the time; ``read_clock`` gives the time, ``read_timer`` seconds to measure with.
+    """
 
     fetcher: Fetcher
     classifier: Classifier
     store: Store
     is_due: Callable[[FeedState, datetime], bool]
+    read_clock: Callable[[], datetime]
     read_timer: Callable[[], float]
     report_progress: Callable[[Progress], None]
 
@@ -89,8 +93,8 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
     enabled = [(feed, states[feed.id]) for feed in feeds if feed.enabled]
     due = [(feed, state) for feed, state in enabled if parts.is_due(state, started_at)]
     tally.feeds.update(due=len(due), skipped=len(enabled) - len(due))
-    asyncio.run(_visit_feeds(parts, tally, due, run_id=run_id, now=started_at))
-    _assess_pending(parts, tally, now=started_at)
+    asyncio.run(_visit_feeds(parts, tally, due, run_id=run_id))
+    _assess_pending(parts, tally)
     with _timed(parts, tally, "store"):
         parts.store.index_text()
     return tally
@@ -124,12 +128,12 @@ def _timed(parts: Parts, tally: Tally, stage: str) -> Iterator[None]:
         tally.seconds[stage] += parts.read_timer() - start
 
 
-async def _visit_feeds(parts: Parts, tally: Tally, due: Sequence[tuple[Feed, FeedState]], *, run_id: str, now: datetime) -> None:
+async def _visit_feeds(parts: Parts, tally: Tally, due: Sequence[tuple[Feed, FeedState]], *, run_id: str) -> None:
     start, busy_before = parts.read_timer(), tally.seconds["parse"] + tally.seconds["store"]
     done = 0
     async for feed, outcome in parts.fetcher.fetch_feeds(due):
         # In a thread, so that parsing one feed does not hold up the answers of the others.
-        await asyncio.to_thread(_take_outcome, parts, tally, feed, outcome, run_id=run_id, now=now)
+        await asyncio.to_thread(_take_outcome, parts, tally, feed, outcome, run_id=run_id)
         done += 1
         parts.report_progress(Progress("fetch", done, len(due)))
     busy = tally.seconds["parse"] + tally.seconds["store"] - busy_before
@@ -143,7 +147,6 @@ def _take_outcome(
     outcome: FetchedFeed | NotModified | FetchError,
     *,
     run_id: str,
-    now: datetime,
 ) -> None:
     match outcome:
         case FetchedFeed():
@@ -153,14 +156,14 @@ def _take_outcome(
             with _timed(parts, tally, "store"):
                 parts.store.save_visit(feed.id, outcome, run_id=run_id, visited_at=outcome.fetched_at)
         case FetchError():
-            _take_failure(parts, tally, feed, outcome, run_id=run_id, now=now)
+            _take_failure(parts, tally, feed, outcome, run_id=run_id)
 
 
-def _take_failure(parts: Parts, tally: Tally, feed: Feed, error: FetchError, *, run_id: str, now: datetime) -> None:
+def _take_failure(parts: Parts, tally: Tally, feed: Feed, error: FetchError, *, run_id: str) -> None:
     tally.feeds["failed"] += 1
     tally.errors.append(RunError(feed.id, feed.url, error.kind, str(error)))
     with _timed(parts, tally, "store"):
-        parts.store.save_visit(feed.id, error, run_id=run_id, visited_at=now)
+        parts.store.save_visit(feed.id, error, run_id=run_id, visited_at=parts.read_clock())
 
 
 def _take_document(parts: Parts, tally: Tally, feed: Feed, fetched: FetchedFeed, *, run_id: str) -> None:
@@ -168,11 +171,11 @@ def _take_document(parts: Parts, tally: Tally, feed: Feed, fetched: FetchedFeed,
         with _timed(parts, tally, "parse"):
             parsed = parse_feed(feed, fetched)
     except FeedDocumentError as error:
-        _take_failure(parts, tally, feed, FetchError(error.kind, str(error)), run_id=run_id, now=fetched.fetched_at)
+        _take_failure(parts, tally, feed, FetchError(error.kind, str(error)), run_id=run_id)
         return
     except Exception as error:  # noqa: BLE001 - whatever a hostile document does to a parser, only its feed fails
         broken = FetchError("parse", f"the document broke the parser ({type(error).__name__}: {error}); please report it")
-        _take_failure(parts, tally, feed, broken, run_id=run_id, now=fetched.fetched_at)
+        _take_failure(parts, tally, feed, broken, run_id=run_id)
         return
     with _timed(parts, tally, "store"):
         known = parts.store.load_known(feed.id, parsed.entries, fetched_at=fetched.fetched_at)
@@ -208,16 +211,16 @@ def _count_entries(tally: Tally, decided: Sequence[Decided], *, rejected: int) -
                 tally.articles["duplicates"] += 1
 
 
-def _assess_pending(parts: Parts, tally: Tally, *, now: datetime) -> None:
+def _assess_pending(parts: Parts, tally: Tally) -> None:
     bundle = parts.classifier.bundle_id
     total = parts.store.count_assessments(bundle).pending
     while pending := parts.store.load_pending(bundle, limit=ASSESS_CHUNK):
         with _timed(parts, tally, "classify"):
             assessed, failures = _assess_all(parts.classifier, pending)
         with _timed(parts, tally, "store"):
-            parts.store.save_assessments(bundle, assessed, made_at=now)
+            parts.store.save_assessments(bundle, assessed, made_at=parts.read_clock())
             for revision_id, message in failures:
-                parts.store.save_assessment_failure(bundle, revision_id, message, failed_at=now)
+                parts.store.save_assessment_failure(bundle, revision_id, message, failed_at=parts.read_clock())
                 tally.errors.append(RunError(None, None, "assessment", f"revision {revision_id}: {message}"))
         tally.made += len(assessed)
         tally.flagged += sum(assessment.flagged for _, assessment in assessed)

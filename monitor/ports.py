@@ -85,7 +85,7 @@ class Store(Protocol):
         ...
 
     def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
-        """Current revisions without an assessment or a failure by this bundle, newest first."""
+        """Revisions (but variants) without an assessment or a failure by this bundle, newest first."""
         ...
 
     def save_assessments(self, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:
@@ -101,7 +101,7 @@ class Store(Protocol):
         ...
 
     def count_assessments(self, bundle: str) -> AssessmentCounts:
-        """How many current revisions wait or failed (``made`` is 0)."""
+        """How many revisions wait or failed (``made`` is 0)."""
         ...
 
     def start_run(self, run_id: str, *, started_at: datetime, day: date, bundle: str) -> None:

@@ -124,7 +124,7 @@ def run_once(
     started_at = clock.read()
     day = started_at.astimezone(ZoneInfo(config.settings.timezone)).date()
     with open_store(places) as store, hold_run_lock(lock_path(places.db_url), started_at=started_at):
-        parts = Parts(open_fetcher(config, clock), classifier, store, is_due, clock.timer, report_progress)
+        parts = Parts(open_fetcher(config, clock), classifier, store, is_due, clock.read, clock.timer, report_progress)
         tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
         report = make_report(
             tally,

@@ -165,6 +165,7 @@ def make_model(
         ),
         stance_cues=np.zeros((3, 2 * len(CUES)), dtype=np.float32),
         min_promotes=0.5,
+        min_promotes_contested=0.5,
     )
 
 

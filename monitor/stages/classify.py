@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitor.records import STANCES, Assessment, Document, Evidence, NarrativeScore, Stance
-from monitor.stages.cues import stack_cues
+from monitor.stages.cues import has_fact_check_label, is_contested, stack_cues
 from monitor.stages.features import Vocabulary, iterate_prefixes, tokenize
 from monitor.stages.language import LANGUAGES, detect_language
 from monitor.stages.windows import Sentence, Window, make_windows, split_sentences
@@ -43,7 +44,8 @@ class Model:
 
     ``slopes`` and ``offsets`` turn a narrative's margin into a probability (Platt scaling). The stance weights have one
     output per stance; their last features are the cues near the claim, then those of the whole text.
-    ``min_promotes`` is the least probability at which a text is said to promote.
+    ``min_promotes`` is the least probability at which a text is said to promote, ``min_promotes_contested`` that for a text
+    which says outright that something told is not so. A title with a fact-checker's label never promotes.
     """
 
     bundle_id: str
@@ -55,6 +57,7 @@ class Model:
     stance: TermWeights
     stance_cues: NDArray[np.float32]
     min_promotes: float
+    min_promotes_contested: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +165,19 @@ def _judge_stances(model: Model, contexts: Sequence[tuple[str, str]]) -> list[tu
     margins = rows @ model.stance.coef.T + cues @ model.stance_cues.T + model.stance.intercept
     shifted = np.exp(margins - margins.max(axis=1, keepdims=True))
     probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-    judged = dict(zip(distinct, (choose_stance(row, model.min_promotes) for row in probabilities), strict=True))
+    judged = {
+        context: choose_stance(row, least_promotes(context, model.min_promotes, model.min_promotes_contested))
+        for context, row in zip(distinct, probabilities, strict=True)
+    }
     return [judged[context] for context in contexts]
+
+
+def least_promotes(context: tuple[str, str], plain: float, contested: float) -> float:
+    """The probability of "promotes" that a text must reach; more than any, where its title has a fact-checker's label."""
+    near, _ = context
+    if has_fact_check_label(near.partition("\n")[0]):
+        return math.inf
+    return contested if is_contested(near) else plain
 
 
 def choose_stance(probabilities: NDArray[np.floating], min_promotes: float) -> tuple[Stance, float]:

@@ -66,6 +66,18 @@ _STEMS: dict[str, str] = {
         риторик|rhetoric|тезис|теза|talking point|критик|critics|западные стран|західні країн|western countries|киев отриц|київ запереч|kyiv denies|
         украина отриц|україна запереч|оценить не|обе стороны|обидві сторони|both sides""",
 }
+# How fact-checkers label a claim that they take apart, at the head of a title.
+_LABEL = re.compile(
+    r"^\W*(?:фейк|фэйк|неправда|ложь|манипуляция|маніпуляція|фактчек|фактчекинг|перевірка|проверка|вкид|вброс|дезінформація|дезинформация|"
+    r"спростування|опровержение|fake|false|fact[- ]?check(?:ed|ing)?|misleading|hoax|debunked|disinfo|disinformation|manipulation)\s*[:.—–|\]-]"
+)
+# A sentence that says outright that something told is not so.
+_VERDICT_PHRASE = re.compile(
+    r"\b(?:это|це|є|оказал\w+|виявил\w+|is|are|was|were|as)\s+(?:\w+\s+){0,2}(?:фейк\w*|ложь\w*|лож[ьн]\w*|неправд\w*|вымысл\w*|вигадк\w*|постановк\w*|"
+    r"инсценировк\w*|інсценуванн\w*|false|untrue|fake[ds]?|staged|fabricated|a lie|a hoax|a myth|propaganda|disinformation)\b"
+    r"|\bне соответству\w+ действительности|\bне відповіда\w+ дійсності|\b(?:на самом деле|насправді|в действительности)\b"
+    r"|\bнет (?:никаких )?доказательств|\bнемає (?:жодних )?доказів|\bno evidence\b|\bin fact\b|\bin reality\b"
+)
 CUES: tuple[str, ...] = (*_STEMS, "quoted_share", "question", "exclamation")
 _QUOTED = re.compile('[«“„"]([^«»“”„"]{2,200})[»”“"]')
 
@@ -100,3 +112,13 @@ def quoted_share(text: str) -> float:
 def stack_cues(texts: Sequence[str]) -> NDArray[np.float32]:
     """`count_cues` of each text: texts x cues."""
     return np.stack([count_cues(text) for text in texts]) if texts else np.zeros((0, len(CUES)), dtype=np.float32)
+
+
+def has_fact_check_label(title: str) -> bool:
+    """Whether a title is marked as a fact-check ("Fake: …"); such a text takes the claim apart that it repeats."""
+    return bool(_LABEL.match(fold(title)))
+
+
+def is_contested(text: str) -> bool:
+    """Whether a text says outright that something told is not so. Who promotes a claim may do that too, but seldom."""
+    return bool(_VERDICT_PHRASE.search(fold(text)))

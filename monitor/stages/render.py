@@ -55,7 +55,7 @@ class Card:
     title: str
     link: str | None
     published: str
-    fetched: str
+    first_seen: str
     best: NarrativeScore
     others: tuple[str, ...]
     marked: Marked | None
@@ -184,7 +184,7 @@ def _make_card(row: DigestRow, name_of: Callable[[str], str], zone: ZoneInfo) ->
         title=truncate(shown, MAX_SHOWN_TITLE),
         link=row.url if row.url and is_web_url(row.url) else None,
         published=_local(row.published_at, zone),
-        fetched=_local(row.fetched_at, zone),
+        first_seen=_local(row.copies[0].first_seen_at if row.copies else row.fetched_at, zone),
         best=best,
         others=tuple(name_of(score.id) for score in flagged[1:]),
         marked=_mark_body(row, best.evidence),

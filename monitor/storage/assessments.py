@@ -10,34 +10,37 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from monitor.records import Assessment, AssessmentCounts, Evidence, NarrativeScore, PendingRevision
 from monitor.storage.articles import CHUNK, insert_ignoring_conflicts, make_document
-from monitor.storage.schema import articles, assessments, narrative_scores, revisions
+from monitor.storage.schema import assessments, narrative_scores, revisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 
-def _current_revisions(bundle: str) -> tuple[Any, ColumnElement[bool]]:
-    """Current revisions, each with its assessment by ``bundle`` if it has one; and what tells that it has none."""
-    is_current = (articles.c.article_id == revisions.c.article_id) & (articles.c.current_revision == revisions.c.number)
+def _assessable(bundle: str) -> tuple[Any, ColumnElement[bool], ColumnElement[bool]]:
+    """Revisions to assess, each with its assessment by ``bundle`` if there is one; what tells these; what tells that there is none.
+
+    Replaced revisions are assessed too: the digest of their day shows them. Variants are not.
+    """
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
-    joined = articles.join(revisions, is_current).outerjoin(assessments, by_bundle)
-    return joined, assessments.c.revision_id.is_(None)
+    return revisions.outerjoin(assessments, by_bundle), ~revisions.c.is_variant, assessments.c.revision_id.is_(None)
 
 
 def load_pending(connection: Connection, bundle: str, *, limit: int) -> list[PendingRevision]:
-    """Current revisions that this bundle has not seen yet, newest first."""
-    joined, is_pending = _current_revisions(bundle)
-    query: Select[Any] = select(revisions).select_from(joined).where(is_pending).order_by(revisions.c.id.desc()).limit(limit)
-    return [PendingRevision(row.id, make_document(row)) for row in connection.execute(query)]
+    """Revisions that this bundle has not seen yet, newest first."""
+    joined, is_assessable, is_pending = _assessable(bundle)
+    query: Select[Any] = select(revisions).select_from(joined).where(is_assessable & is_pending)
+    rows = connection.execute(query.order_by(revisions.c.id.desc()).limit(limit))
+    return [PendingRevision(row.id, make_document(row)) for row in rows]
 
 
 def count_assessments(connection: Connection, bundle: str) -> AssessmentCounts:
-    """How many current revisions wait for this bundle, and how many it failed on."""
-    joined, is_pending = _current_revisions(bundle)
-    pending = connection.execute(select(func.count()).select_from(joined).where(is_pending)).scalar_one()
+    """How many revisions wait for this bundle, and how many it failed on."""
+    joined, is_assessable, is_pending = _assessable(bundle)
     has_failed = assessments.c.failure.is_not(None)
-    failed = connection.execute(select(func.count()).select_from(joined).where(has_failed)).scalar_one()
+    query = select(func.count()).select_from(joined).where(is_assessable)
+    pending = connection.execute(query.where(is_pending)).scalar_one()
+    failed = connection.execute(query.where(has_failed)).scalar_one()
     return AssessmentCounts(pending=pending, failed=failed)
 
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from monitor.records import STANCES, LabelledText
 from monitor.stages.classify import Model, TermWeights, calibrate, stance_context, stance_features
-from monitor.stages.cues import CUES
+from monitor.stages.cues import CUES, is_contested
 from monitor.stages.features import learn_vocabulary
 from monitor.stages.language import LANGUAGES, detect_language
 from monitor.stages.windows import Sentence, Window, make_windows, split_sentences
@@ -33,7 +33,7 @@ STANCE_C = 8.0
 CUE_SCALE = 0.25
 MIN_PRECISION = 0.9
 MIN_THRESHOLD = 0.5
-MAX_FALSE_PROMOTES = 0.10
+MAX_FALSE_PROMOTES = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,19 @@ class Prepared:
 class HeldOut:
     """What each text got from models that had not seen its group.
 
-    ``margins`` and ``scores`` are texts x narratives; ``stances`` is pairs x stances for ``pairs`` of (text, narrative).
+    ``margins`` and ``scores`` are texts x narratives; ``stances`` is pairs x stances for ``pairs`` of (text, narrative), and
+    ``contexts`` what the stance model read for each pair.
     """
 
     margins: NDArray[np.float64]
     scores: NDArray[np.float64]
     pairs: tuple[tuple[int, str], ...]
+    contexts: tuple[tuple[str, str], ...]
     stances: NDArray[np.float64]
+
+
+# Of one fold: which texts were held out, their margins, the pairs with a gold stance, their contexts and stance probabilities.
+FoldAnswers = tuple["NDArray[np.intp]", "NDArray[np.float64]", list[tuple[int, str]], list[tuple[str, str]], "NDArray[np.float64]"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +85,15 @@ def fit_model(
     report_progress(f"{len(corpus)} texts, {len(narratives)} narratives; {FOLDS}-fold cross-validation")
     folds = _make_folds(corpus, seed)
     parts = Parallel(n_jobs=jobs)(delayed(_fit_and_hold_out)(prepared, train, test, narratives, seed) for train, test in folds)
-    margins, pairs, stances = _gather(parts, len(corpus), len(narratives))
+    margins, pairs, contexts, stances = _gather(parts, len(corpus), len(narratives))
     gold = np.array([[n in text.labels for n in narratives] for text in corpus])
     report_progress("calibrating")
     slopes, offsets = _fit_calibration(margins, gold)
     scores = calibrate(margins, slopes, offsets)
     report_progress("fitting on the whole corpus")
     claims, stance, cues = _fit_weights(prepared, narratives, seed)
+    gold_stances = _gold_stances(corpus, pairs)
+    contested = np.array([is_contested(near) for near, _ in contexts], dtype=bool)
     model = Model(
         bundle_id="",
         narratives=narratives,
@@ -95,9 +103,10 @@ def fit_model(
         thresholds=np.array([_choose_threshold(scores[:, k], gold[:, k]) for k in range(len(narratives))], dtype=np.float32),
         stance=stance,
         stance_cues=cues,
-        min_promotes=_choose_min_promotes(stances, _gold_stances(corpus, pairs)),
+        min_promotes=_choose_min_promotes(stances[~contested], gold_stances[~contested]),
+        min_promotes_contested=_choose_min_promotes(stances[contested], gold_stances[contested]),
     )
-    return Fitted(model, HeldOut(margins, scores, pairs, stances))
+    return Fitted(model, HeldOut(margins, scores, pairs, contexts, stances))
 
 
 def _prepare(labelled: LabelledText) -> Prepared:
@@ -125,7 +134,7 @@ def _fit_and_hold_out(
     test: NDArray[np.intp],
     narratives: tuple[str, ...],
     seed: int,
-) -> tuple[NDArray[np.intp], NDArray[np.float64], list[tuple[int, str]], NDArray[np.float64]]:
+) -> FoldAnswers:
     claims, stance, cues = _fit_weights([prepared[i] for i in train], narratives, seed)
     margins = np.zeros((len(test), len(narratives)))
     pairs: list[tuple[int, str]] = []
@@ -140,19 +149,18 @@ def _fit_and_hold_out(
     rows, cue_rows = stance_features(stance, contexts)
     raw = rows @ stance.coef.T + cue_rows @ cues.T + stance.intercept
     exponentials = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return test, margins, pairs, exponentials / exponentials.sum(axis=1, keepdims=True)
+    return test, margins, pairs, contexts, exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def _gather(
-    parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float64], list[tuple[int, str]], NDArray[np.float64]]],
-    texts: int,
-    narratives: int,
-) -> tuple[NDArray[np.float64], tuple[tuple[int, str], ...], NDArray[np.float64]]:
+    parts: Sequence[FoldAnswers], texts: int, narratives: int
+) -> tuple[NDArray[np.float64], tuple[tuple[int, str], ...], tuple[tuple[str, str], ...], NDArray[np.float64]]:
     margins = np.zeros((texts, narratives))
-    for test, part, _, _ in parts:
+    for test, part, *_ in parts:
         margins[test] = part
-    pairs = tuple(pair for _, _, part, _ in parts for pair in part)
-    return margins, pairs, np.vstack([part for _, _, _, part in parts])
+    pairs = tuple(pair for part in parts for pair in part[2])
+    contexts = tuple(context for part in parts for context in part[3])
+    return margins, pairs, contexts, np.vstack([part[4] for part in parts])
 
 
 def _window_margins(claims: TermWeights, p: Prepared) -> NDArray[np.float64]:
@@ -229,7 +237,7 @@ def _fit_stance(
     blank = TermWeights(vocabulary, np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.float32))
     rows, cues = stance_features(blank, contexts)
     design = sparse.hstack([rows, sparse.csr_matrix(cues * CUE_SCALE)]).tocsr()
-    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=2_000)
+    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=500, tol=1e-3)
     model.fit(design, gold)
     coef, width = model.coef_.astype(np.float32), len(vocabulary)
     weights = TermWeights(vocabulary, np.ascontiguousarray(coef[:, :width]), model.intercept_.astype(np.float32))
@@ -261,4 +269,4 @@ def _choose_min_promotes(stances: NDArray[np.float64], gold: NDArray[np.intp]) -
     """The least probability of "promotes" at which no more than `MAX_FALSE_PROMOTES` of held-out others are called so."""
     others = np.sort(stances[gold != STANCES.index("promotes"), STANCES.index("promotes")])[::-1]
     allowed = int(MAX_FALSE_PROMOTES * len(others))
-    return round(float(min(0.95, max(0.5, others[allowed] + 1e-4 if len(others) else 0.5))), 4)
+    return round(float(min(0.99, max(0.5, others[allowed] + 1e-4 if len(others) else 0.5))), 4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.bundle import save_bundle
 from monitor.records import STANCES
-from monitor.stages.classify import choose_stance
+from monitor.stages.classify import choose_stance, least_promotes
 from monitor.train.card import render_card
 from monitor.train.corpus import hash_corpus, load_labelled
 from monitor.train.evaluate import Judged, evaluate
@@ -59,7 +59,10 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
 def _judge_held_out(corpus: Sequence[LabelledText], fitted: Fitted) -> list[dict[str, Judged]]:
     """What the cross-validation's models said, each of texts it had not seen, at the final thresholds."""
     model, held_out = fitted.model, fitted.held_out
-    stances = {pair: choose_stance(row, model.min_promotes)[0] for pair, row in zip(held_out.pairs, held_out.stances, strict=True)}
+    stances = {
+        pair: choose_stance(row, least_promotes(context, model.min_promotes, model.min_promotes_contested))[0]
+        for pair, context, row in zip(held_out.pairs, held_out.contexts, held_out.stances, strict=True)
+    }
     judged: list[dict[str, Judged]] = []
     for i in range(len(corpus)):
         row = {}
