@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from monitor.stages.classify_lines import make_answer
+from monitor.stages.answers import make_answer
 from monitor.train.corpus import parse_document
 
 if TYPE_CHECKING:

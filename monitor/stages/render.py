@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from monitor.stages.answers import make_score
 from monitor.text import truncate
 from monitor.urls import is_web_url
 
@@ -237,18 +238,7 @@ def make_json_row(digest: Digest, row: DigestRow) -> dict[str, Any]:
         "published_at": iso(row.published_at),
         "published_how": row.published_how,
         "fetched_at": iso(row.fetched_at),
-        "narratives": [
-            {
-                "id": score.id,
-                "score": score.score,
-                "stance": score.stance,
-                "stance_score": score.stance_score,
-                "flagged": score.flagged,
-                "evidence": [asdict(e) for e in score.evidence],
-            }
-            for score in row.narratives
-            if score.score >= MIN_EXPORTED_SCORE
-        ],
+        "narratives": [make_score(score) for score in row.narratives if score.score >= MIN_EXPORTED_SCORE],
         "cluster": {
             "id": row.article_id,
             "size": len(row.copies),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from monitor.stages.cues import CUES, count_cues, quoted_share, stack_cues
+from monitor.stages.cues import CUES, count_cues, has_fact_check_label, is_contested, quoted_share, stack_cues
 
 NEUTRAL = "Автобус приехал утром в город, погода тёплая"
 SAMPLES = {
@@ -101,3 +101,36 @@ def test_stacked_cues_are_texts_by_cues():
     assert np.array_equal(stack_cues(["фейк", NEUTRAL])[0], count_cues("фейк"))
     assert stack_cues([]).shape == (0, len(CUES))
     assert stack_cues(["фейк"]).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Фейк: съезд единогласно поддержал войну",
+        "ФЕЙК! — нет, «Фейк:» так не пишут",
+        "Fact check: students were not volunteers",
+        "Маніпуляція. Кримчани задоволені",
+    ],
+)
+def test_a_fact_checkers_label_is_known_at_the_head_of_a_title(title):
+    assert has_fact_check_label(title) == (not title.startswith("ФЕЙК!"))
+
+
+@pytest.mark.parametrize("title", ["Фейковые документы нашли у туриста", "Ложь и правда о Крыме", "False alarm at the airport"])
+def test_a_title_that_only_begins_with_such_a_word_has_no_label(title):
+    assert not has_fact_check_label(title)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Насправді з'їзд був інсценований.", True),
+        ("The meeting was staged by the occupation authorities.", True),
+        ("Это неправда: делегатов никто не выбирал.", True),
+        ("Заявление не соответствует действительности.", True),
+        ("Делегаты единогласно поддержали президента.", False),
+        ("The congress unanimously backed the president.", False),
+    ],
+)
+def test_outright_verdicts_make_a_text_contested(text, expected):
+    assert is_contested(text) is expected
