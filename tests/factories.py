@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+
 from monitor.records import (
     Copy,
     DayCounts,

@@ -10,6 +10,7 @@ import click
 import jsonschema
 import pytest
 import yaml
+
 from monitor import __version__, errors
 from monitor.cli import cli
 from monitor.config import FeedSettings, FetchSettings, Settings, load_config, render_schema

@@ -266,3 +266,21 @@ def test_explain_of_something_unknown_says_so(monitor: Monitor, feeds: Path) -> 
     done = monitor("explain", "https://nowhere.example/")
     assert done.returncode == 2
     assert "no such article" in done.stderr.decode()
+
+
+def test_a_trained_bundle_can_be_verified_shown_and_used(tmp_path: Path, monitor: Monitor) -> None:
+    (tmp_path / "models").mkdir()
+    shutil.copytree(MODELS / current_bundle(), tmp_path / "models" / current_bundle())
+    (tmp_path / "models/CURRENT").write_text(current_bundle() + "\n")
+    shutil.copy(MODELS / "codebook.yaml", tmp_path / "models")
+    corpus = [
+        MODELS / "corpus" / f"{name}.jsonl" for name in ("special_operation.en", "special_operation.more.en", "general_life.en")
+    ]
+    done = monitor("train", *(part for path in corpus for part in ("--corpus", str(path))), "--jobs", "1", "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    made = json.loads(done.stdout)
+    assert made["bundle"] != current_bundle()
+    assert json.loads(monitor("bundle", "verify", "--bundle", made["bundle"], "--json").stdout)["intact"] is True
+    assert f"{made['bundle']} is in use" in monitor("bundle", "use", made["bundle"]).stdout.decode()
+    assert monitor("bundle", "show").stdout.decode().startswith(made["bundle"])
+    assert json.loads(monitor("classify", stdin=b'{"id": 1, "title": "Rain"}\n').stdout)["bundle"] == made["bundle"]

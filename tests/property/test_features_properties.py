@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from monitor.stages.cues import CUES, count_cues, quoted_share
 from monitor.stages.features import MAX_WORD_CHARS, learn_vocabulary, tokenize
 

@@ -3,11 +3,11 @@ import zlib
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from monitor.errors import FetchError
 from monitor.fetch.decompress import BodyReader
 from monitor.fetch.politeness import MAX_RETRY_AFTER_S, read_retry_after
 from monitor.fetch.safety import is_public_address
-
 from tests.factories import NOON
 
 MAX_BYTES = 1_000_000

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from monitor.errors import FeedDocumentError
 from monitor.stages.articles import article_id_for
 from monitor.stages.dates import EARLIEST, MAX_AHEAD
 from monitor.stages.parse import parse_feed
 from monitor.text import clean_block, clean_line, hash_texts
-
 from tests.factories import NOON, make_feed, make_fetched
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from monitor.records import Copy, Evidence
 from monitor.stages.render import CSV_COLUMNS, render_digest
-
 from tests.factories import NOON, make_digest, make_health, make_row, make_score
 
 PIECES = [

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from monitor.stages.dates import EARLIEST, MAX_AHEAD, resolve_date
 from monitor.stages.markup import strip_markup
 from monitor.text import clean_block, clean_line, count_words, fold, hash_texts, truncate

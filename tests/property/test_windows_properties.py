@@ -1,9 +1,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from monitor.records import Document
 from monitor.stages.classify import assess
 from monitor.stages.windows import Sentence, make_windows, split_sentences
-
 from tests.factories import make_model
 
 PIECES = [

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from monitor.bundle import resolve_bundle, verify_bundle
 from monitor.train.corpus import hash_corpus
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from monitor.codebook import load_codebook
-from monitor.train.corpus import load_labelled
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
+
+from monitor.codebook import load_codebook
+from monitor.train.corpus import load_labelled
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 FIRST_NARRATIVES = (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from monitor.bundle import REQUIRED, SUMS, BundleClassifier, load_bundle, point_to, resolve_bundle, save_bundle, verify_bundle
 from monitor.errors import BundleError
-
 from tests.factories import make_document, make_model
 
 SETTINGS = {"codebook_version": 1, "trained_at": "2026-05-14"}

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from monitor.config import MAX_BYTES, load_config, render_schema
 from monitor.errors import ConfigError
 from monitor.records import Feed

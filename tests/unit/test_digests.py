@@ -1,6 +1,7 @@
 from datetime import date
 
 import pytest
+
 from monitor.digests import check_writable, write_digest
 from monitor.errors import UsageError
 

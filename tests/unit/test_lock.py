@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from monitor.errors import RunLockedError, StoreError
 from monitor.lock import hold_run_lock, lock_path
-
 from tests.factories import NOON
 
 HOLD = """

@@ -3,6 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+
 from monitor.text import clean_block, clean_line, count_words, fold, hash_texts, truncate
 
 

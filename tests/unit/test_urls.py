@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from monitor.urls import canonicalize_url, is_web_url, resolve_link
 
 BASE = "https://bereg.example/rss/all.xml"

@@ -1,6 +1,7 @@
 """Alembic's entry point: runs the migrations on the connection that `monitor.storage.engine` hands over."""
 
 from alembic import context
+
 from monitor.storage.schema import metadata
 
 connection = context.config.attributes["connection"]

@@ -3,6 +3,7 @@ import tracemalloc
 import zlib
 
 import pytest
+
 from monitor.errors import FetchError
 from monitor.fetch.decompress import BodyReader
 

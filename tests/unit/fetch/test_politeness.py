@@ -3,9 +3,9 @@ import selectors
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from monitor.fetch.politeness import MAX_RETRY_AFTER_S, HostGate, is_due, read_retry_after
 from monitor.records import FeedState
-
 from tests.factories import NOON
 
 

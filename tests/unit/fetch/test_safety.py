@@ -2,9 +2,10 @@ import asyncio
 import socket
 
 import pytest
+from yarl import URL
+
 from monitor.errors import FetchError
 from monitor.fetch.safety import PublicResolver, check_literal_host, is_public_address
-from yarl import URL
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from monitor.records import Duplicate, Entry, Fresh, KnownArticle, KnownEntry, Revised, Seen
 from monitor.stages.articles import article_id_for, body_chars, decide_entries, is_copy_candidate
 from monitor.text import hash_texts
-
 from tests.factories import make_entry
 
 LONG_TITLE = "Паром снова вышел на линию через пролив"

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from monitor.records import Assessment, Document
 from monitor.stages.classify import MAX_EVIDENCE, MAX_TERMS, assess, calibrate, choose_stance, stance_context
 from monitor.stages.windows import make_windows, split_sentences
-
 from tests.factories import make_document, make_model
 
 CLAIM = "Жители единогласно выбрали новую жизнь."

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from monitor.stages.cues import CUES, count_cues, has_fact_check_label, is_contested, quoted_share, stack_cues
 
 NEUTRAL = "Автобус приехал утром в город, погода тёплая"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from monitor.stages.dates import resolve_date
 
 NOW = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)

@@ -2,9 +2,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from monitor.records import ArticleHistory, Copy, Evidence, RevisionHistory, StoredAssessment
 from monitor.stages.explain import render_history
-
 from tests.factories import BUNDLE, NOON, make_score
 
 THRESHOLDS = {"fake_loyalty": 0.55, "kyiv_terror": 0.7}

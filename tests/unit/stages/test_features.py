@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from monitor.stages.features import MAX_WORD_CHARS, Vocabulary, iterate_groups, iterate_prefixes, learn_vocabulary, tokenize
 
 

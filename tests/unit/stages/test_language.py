@@ -1,4 +1,5 @@
 import pytest
+
 from monitor.stages.language import detect_language
 
 

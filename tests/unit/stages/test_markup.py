@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from monitor.stages.markup import strip_markup
 
 OWN = "https://bereg.example/news/1"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+
 from monitor.errors import FeedDocumentError
 from monitor.records import Entry, FetchedFeed, ParsedFeed
 from monitor.stages.parse import MAX_SUMMARY_CHARS, MAX_TEXT_CHARS, MAX_TITLE_CHARS, parse_feed
 from monitor.text import hash_texts
-
 from tests.factories import NOON, make_feed, make_fetched
 
 if TYPE_CHECKING:

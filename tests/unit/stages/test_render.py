@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
+
 from monitor.records import AssessmentCounts, Copy, DayCounts, Digest, Evidence, FeedCounts, RunError, StanceCount
 from monitor.stages.render import CSV_COLUMNS, find_blind_spots, make_json_row, make_page, render_csv, render_digest, render_report
-
 from tests.factories import BUNDLE, NOON, make_digest, make_health, make_report, make_row, make_score
 
 HOSTILE = [

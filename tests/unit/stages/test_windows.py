@@ -1,7 +1,7 @@
 import pytest
+
 from monitor.stages.windows import MAX_WINDOWS, Sentence, make_windows, split_sentences
 from monitor.text import count_words
-
 from tests.factories import make_document
 
 RU = "Мост открыли утром. По нему прошли первые автобусы! Довольны ли жители?\nВечером движение закрыли."

@@ -9,11 +9,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
 from monitor.errors import StoreError
 from monitor.storage import engine as engine_module
 from monitor.storage.engine import display_url, open_engine
 from monitor.storage.schema import metadata
-from sqlalchemy import inspect, text
 
 SEARCH_TABLES = ("revision_search", "search_progress")
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from monitor.errors import FetchError, StoreError
 from monitor.records import (
     Assessment,
@@ -26,7 +27,6 @@ from monitor.stages.articles import article_id_for, decide_entries
 from monitor.storage.articles import CHUNK
 from monitor.storage.digests import day_bounds
 from monitor.storage.store import COPY_MEMORY, SqlStore
-
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
 
 DAY = date(2026, 5, 14)
