@@ -1,6 +1,6 @@
 """Bundles: a trained model as a folder with a card and hashes.
 
-``models/<id>/`` holds ``bundle.json`` (settings), ``weights.npz`` (plain arrays), four word lists, ``codebook.yaml``,
+``models/<id>/`` holds ``bundle.json`` (settings), ``weights.npz`` (plain arrays), two word lists, ``codebook.yaml``,
 ``metrics.json``, ``CARD.md`` and ``SHA256SUMS`` (as ``sha256sum -c`` reads it). The id ends in the first characters of the
 hash of ``SHA256SUMS``: one changed byte anywhere, in any file, and the bundle is refused. Nothing is ever unpickled.
 """
@@ -22,7 +22,7 @@ import numpy as np
 
 from monitor.errors import BundleError
 from monitor.records import STANCES
-from monitor.stages.classify import Model, TermWeights, assess
+from monitor.stages.classify import STANCE_CUES, Calibration, Model, SecondStage, assess
 from monitor.stages.cues import CUES
 from monitor.stages.features import Vocabulary
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from monitor.ports import Encoder
     from monitor.records import Assessment, Document
 
-FORMAT = 1
+FORMAT = 2
 SUMS = "SHA256SUMS"
+FIRST_STAGE_MARK = "+first"
 REQUIRED = (
     "bundle.json",
     "weights.npz",
-    "claim_prefixes.txt",
-    "claim_groups.txt",
-    "stance_prefixes.txt",
-    "stance_groups.txt",
+    "prefixes.txt",
+    "groups.txt",
 )
 _ID = re.compile(r"^cb\d+-[0-9a-f]{12}$")
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  ([\w.-]+)$")
@@ -49,18 +49,27 @@ _SUM_LINE = re.compile(r"^([0-9a-f]{64})  ([\w.-]+)$")
 
 @dataclass(frozen=True, slots=True)
 class BundleClassifier:
-    """`monitor.ports.Classifier` over one bundle."""
+    """`monitor.ports.Classifier` over one bundle. Without ``encoder`` a bundle with a second stage answers by its first."""
 
     model: Model
+    encoder: Encoder | None = None
 
     @property
     def bundle_id(self) -> str:
-        """Id of the bundle."""
-        return self.model.bundle_id
+        """Id of the bundle; the first stage alone is another model than both together, and says so."""
+        is_partial = self.model.second is not None and self.encoder is None
+        return f"{self.model.bundle_id}{FIRST_STAGE_MARK}" if is_partial else self.model.bundle_id
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The score from which each narrative counts as carried (by texts that the encoder read, where there is one)."""
+        second = self.model.second if self.encoder is not None else None
+        values = self.model.thresholds if second is None else second.thresholds
+        return {n: float(t) for n, t in zip(self.model.narratives, values, strict=True)}
 
     def assess(self, documents: Sequence[Document]) -> list[Assessment]:
         """One assessment per document, in order."""
-        return assess(self.model, documents)
+        return assess(self.model, documents, self.encoder)
 
 
 def resolve_bundle(reference: str | None, models: Path) -> Path:
@@ -97,18 +106,22 @@ def load_bundle(folder: Path) -> Model:
         settings = json.loads(files["bundle.json"])
         _require_format(folder, settings)
         arrays = _read_arrays(files["weights.npz"])
-        _require_shapes(arrays, narratives=len(settings["narratives"]))
+        narratives = tuple(settings["narratives"])
+        vocabulary = Vocabulary(_read_lines(files["prefixes.txt"]), _read_lines(files["groups.txt"]), arrays["idf"])
+        _require_shapes(arrays, _expected_shapes(len(narratives), len(vocabulary)))
         return Model(
             bundle_id=folder.resolve().name,
-            narratives=tuple(settings["narratives"]),
-            claims=_read_terms(files, arrays, "claim"),
-            slopes=arrays["slopes"],
-            offsets=arrays["offsets"],
-            thresholds=np.array([settings["thresholds"][n] for n in settings["narratives"]], dtype=np.float32),
-            stance=_read_terms(files, arrays, "stance"),
+            narratives=narratives,
+            vocabulary=vocabulary,
+            weights=np.ascontiguousarray(arrays["weights"]),
+            claims_intercept=arrays["claims_intercept"],
+            calibration=Calibration(arrays["slopes"], arrays["offsets"]),
+            thresholds=_read_thresholds(settings["thresholds"], narratives),
+            stance_intercept=arrays["stance_intercept"],
             stance_cues=arrays["stance_cues"],
             min_promotes=float(settings["min_promotes"]),
             min_promotes_contested=float(settings["min_promotes_contested"]),
+            second=_read_second_stage(settings["second_stage"], arrays, narratives) if settings.get("second_stage") else None,
         )
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"bundle {folder}: cannot be read ({error!r}) although its hashes are right; train it again") from error
@@ -159,31 +172,52 @@ def _read_arrays(content: bytes) -> dict[str, NDArray[np.float32]]:
         return {name: np.asarray(archive[name], dtype=np.float32) for name in archive.files}
 
 
-def _require_shapes(arrays: Mapping[str, NDArray[np.float32]], *, narratives: int) -> None:
+def _expected_shapes(narratives: int, features: int) -> dict[str, tuple[int, ...]]:
     stances = len(STANCES)
-    expected = {
-        "claim_intercept": (narratives,),
+    return {
+        "idf": (features,),
+        "weights": (features, narratives + stances),
+        "claims_intercept": (narratives,),
         "slopes": (narratives,),
         "offsets": (narratives,),
         "stance_intercept": (stances,),
-        "stance_cues": (stances, 2 * len(CUES)),
+        "stance_cues": (STANCE_CUES, stances),
     }
+
+
+def _require_shapes(arrays: Mapping[str, NDArray[np.float32]], expected: Mapping[str, tuple[int, ...]]) -> None:
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
-    for name, rows in {"claim_coef": narratives, "stance_coef": stances}.items():
-        if arrays[name].ndim != 2 or arrays[name].shape[0] != rows:
-            raise ValueError(f"{name} has shape {arrays[name].shape}, not {rows} rows")
 
 
-def _read_terms(files: Mapping[str, bytes], arrays: Mapping[str, NDArray[np.float32]], kind: str) -> TermWeights:
-    prefixes = tuple(files[f"{kind}_prefixes.txt"].decode("utf-8").split("\n")[:-1])
-    groups = tuple(files[f"{kind}_groups.txt"].decode("utf-8").split("\n")[:-1])
-    vocabulary = Vocabulary(prefixes, groups, arrays[f"{kind}_idf"])
-    width = len(vocabulary)
-    if arrays[f"{kind}_coef"].shape[1] != width or arrays[f"{kind}_idf"].shape != (width,):
-        raise ValueError(f"the {kind} weights are not those of {width} features")
-    return TermWeights(vocabulary, arrays[f"{kind}_coef"], arrays[f"{kind}_intercept"])
+def _read_lines(content: bytes) -> tuple[str, ...]:
+    return tuple(content.decode("utf-8").split("\n")[:-1])
+
+
+def _read_thresholds(given: Mapping[str, float], narratives: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([given[n] for n in narratives], dtype=np.float64)
+
+
+def _read_second_stage(
+    settings: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float32]], narratives: Sequence[str]
+) -> SecondStage:
+    dimensions, count = len(arrays["encoder_claims"]), len(narratives)
+    expected = {
+        "encoder_claims": (dimensions, count),
+        "encoder_claims_intercept": (count,),
+        "second_slopes": (count,),
+        "second_offsets": (count,),
+    }
+    _require_shapes(arrays, expected)
+    return SecondStage(
+        encoder=str(settings["encoder"]),
+        claims=arrays["encoder_claims"],
+        claims_intercept=arrays["encoder_claims_intercept"],
+        weight=float(settings["weight"]),
+        calibration=Calibration(arrays["second_slopes"], arrays["second_offsets"]),
+        thresholds=_read_thresholds(settings["thresholds"], narratives),
+    )
 
 
 def save_bundle(model: Model, parent: Path, *, settings: Mapping[str, Any], extra_files: Mapping[str, bytes]) -> Path:
@@ -214,37 +248,60 @@ def _serialize(model: Model, settings: Mapping[str, Any]) -> dict[str, bytes]:
     content = {
         "format": FORMAT,
         "narratives": list(model.narratives),
-        "thresholds": {n: round(float(t), 4) for n, t in zip(model.narratives, model.thresholds, strict=True)},
+        "thresholds": _name_thresholds(model.narratives, model.thresholds),
         "min_promotes": model.min_promotes,
         "min_promotes_contested": model.min_promotes_contested,
+        "second_stage": _describe_second_stage(model),
         "cues": list(CUES),
         **settings,
     }
-    lists = {
-        f"{kind}_{part}.txt": "".join(f"{name}\n" for name in getattr(terms.vocabulary, part)).encode()
-        for kind, terms in (("claim", model.claims), ("stance", model.stance))
-        for part in ("prefixes", "groups")
-    }
+    vocabulary = model.vocabulary
+    lists = {"prefixes.txt": vocabulary.prefixes, "groups.txt": vocabulary.groups}
     return {
         "bundle.json": (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(),
-        "weights.npz": _pack(model),
-        **lists,
+        "weights.npz": _pack(_collect_arrays(model)),
+        **{name: "".join(f"{feature}\n" for feature in features).encode() for name, features in lists.items()},
     }
 
 
-def _pack(model: Model) -> bytes:
-    # Half precision is exact enough for weights and halves the download. Zip entries get a fixed date: same model, same bytes.
-    arrays = {
-        "claim_coef": model.claims.coef.astype(np.float16),
-        "claim_intercept": model.claims.intercept,
-        "claim_idf": model.claims.vocabulary.idf.astype(np.float16),
-        "slopes": model.slopes,
-        "offsets": model.offsets,
-        "stance_coef": model.stance.coef.astype(np.float16),
-        "stance_intercept": model.stance.intercept,
-        "stance_idf": model.stance.vocabulary.idf.astype(np.float16),
+def _name_thresholds(narratives: Sequence[str], thresholds: NDArray[np.float64]) -> dict[str, float]:
+    return {n: round(float(t), 4) for n, t in zip(narratives, thresholds, strict=True)}
+
+
+def _describe_second_stage(model: Model) -> dict[str, Any] | None:
+    second = model.second
+    if second is None:
+        return None
+    return {
+        "encoder": second.encoder,
+        "weight": second.weight,
+        "thresholds": _name_thresholds(model.narratives, second.thresholds),
+    }
+
+
+def _collect_arrays(model: Model) -> dict[str, NDArray[np.floating]]:
+    # Half precision is exact enough for what is many, and halves the download.
+    arrays: dict[str, NDArray[np.floating]] = {
+        "idf": model.vocabulary.idf.astype(np.float16),
+        "weights": model.weights.astype(np.float16),
+        "claims_intercept": model.claims_intercept,
+        "slopes": model.calibration.slopes,
+        "offsets": model.calibration.offsets,
+        "stance_intercept": model.stance_intercept,
         "stance_cues": model.stance_cues,
     }
+    if (second := model.second) is not None:
+        arrays |= {
+            "encoder_claims": second.claims.astype(np.float16),
+            "encoder_claims_intercept": second.claims_intercept,
+            "second_slopes": second.calibration.slopes,
+            "second_offsets": second.calibration.offsets,
+        }
+    return arrays
+
+
+def _pack(arrays: Mapping[str, NDArray[np.floating]]) -> bytes:
+    # Zip entries get a fixed date: same model, same bytes.
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():

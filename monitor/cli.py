@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from monitor import __version__
-from monitor.console import Options, common_options, log, print_json, print_table, progress_bars
-from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError
+from monitor.console import Options, common_options, log, print_json, print_table, print_tables, progress_bars
+from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,12 +132,18 @@ def classify(options: Options) -> int:
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw precision and calibration into this .svg or .png file.")
+@click.option(
+    "--boot", type=click.IntRange(0, 10_000), default=200, show_default=True, help="Resamples for 95 % intervals; 0 gives none."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the resamples.")
 @common_options
-def evaluate(options: Options, files: tuple[Path, ...]) -> int:
+def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, boot: int, seed: int | None) -> int:
     """Score the bundle on labelled JSON Lines."""
     from monitor.wiring import evaluate_files  # noqa: PLC0415
 
-    metrics = evaluate_files(options.places, files)
+    with progress_bars(options) as show:
+        metrics = evaluate_files(options.places, files, resamples=boot, seed=seed, picture=picture, report_progress=show)
     if options.as_json:
         print_json(metrics)
     else:
@@ -172,13 +178,9 @@ def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: in
 
 
 def _print_metrics(metrics: dict[str, Any]) -> None:
-    print(f"{'narrative':30} carried  AP    flag precision  recall")
-    for name, row in metrics["narratives"].items():
-        cells = [f"{row[key]:.2f}" if row[key] is not None else "–" for key in ("average_precision", "precision", "recall")]
-        print(f"{name:30} {row['carried']:7}  {cells[0]:4}  {cells[1]:>14}  {cells[2]:>6}")
-    print(f"mean average precision {metrics['mean_average_precision']} over {metrics['texts']} texts")
-    for kind, row in metrics["flagged_by_kind"].items():
-        print(f"flagged of {kind}: {row['flagged']} of {row['texts']}")
+    from monitor.train.report import tabulate_metrics  # noqa: PLC0415
+
+    print_tables(tabulate_metrics(metrics))
     if metrics["not_in_bundle"]:
         print(f"labels that the bundle does not know: {', '.join(metrics['not_in_bundle'])}")
 
@@ -294,6 +296,39 @@ def bundle_use(options: Options, bundle_id: str) -> int:
     else:
         print(f"{chosen} is in use; the next run assesses the store's articles with it")
     return EXIT_DONE
+
+
+@bundle.command("compare")
+@click.argument("a")
+@click.argument("b")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--examples", type=click.IntRange(0, 1000), default=3, show_default=True, help="Texts named for each kind of change.")
+@common_options
+def bundle_compare(options: Options, a: str, b: str, files: tuple[Path, ...], examples: int) -> int:
+    """What changes from bundle A to B: on JSON Lines, or without FILES on the current articles of the store (--db)."""
+    from monitor.wiring import compare_bundles  # noqa: PLC0415
+
+    if files and click.get_current_context().get_parameter_source("db") is click.core.ParameterSource.COMMANDLINE:
+        raise UsageError("FILES and --db exclude each other; give one of them")
+    with progress_bars(options) as show:
+        result = compare_bundles(options.places, a, b, files=files, examples=examples, report_progress=show)
+    if options.as_json:
+        print_json(result)
+    else:
+        _print_comparison(result)
+    if result["failed"]:
+        log.error("%d texts broke a model and were left out; please report it", result["failed"])
+    return EXIT_PARTIAL if result["failed"] else EXIT_DONE
+
+
+def _print_comparison(result: dict[str, Any]) -> None:
+    from monitor.train.report import tabulate_comparison  # noqa: PLC0415
+
+    flagged = result["flagged"]
+    print(f"A {result['a']}\nB {result['b']}")
+    print(f"{result['texts']} texts: {flagged['a']} flagged by A, {flagged['b']} by B; ", end="")
+    print(f"{flagged['newly']} newly flagged, {flagged['no_longer']} no longer\n")
+    print_tables(tabulate_comparison(result))
 
 
 @cli.command()

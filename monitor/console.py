@@ -18,10 +18,15 @@ from monitor.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from rich.table import Table as Drawn
+
     from monitor.pipeline import Progress
+    from monitor.train.report import Table
     from monitor.wiring import Clock, Places
 
 log = logging.getLogger("monitor")
+_WIDE = 400
+_MAX_WORD = 36
 
 _COMMON = (
     click.option("--feeds", type=click.Path(path_type=Path), envvar="MONITOR_FEEDS", help="Feeds file [default: feeds.yaml]."),
@@ -31,6 +36,10 @@ _COMMON = (
         help="Folder of the digests.",
     ),
     click.option("--bundle", envvar="MONITOR_BUNDLE", help="Folder or id of a bundle [default: models/CURRENT]."),
+    click.option(
+        "--encoder/--no-encoder", "use_encoder", envvar="MONITOR_ENCODER", default=True, show_default=True,
+        help="Let the sentence encoder read promising passages again, where the bundle has weights for it.",
+    ),
     click.option("--now", metavar="ISO-8601", help="Pretend that this is the time, for replays and tests."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Log on stderr."),
@@ -43,7 +52,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has. They arrive as one `Options`."""
 
     def run(**given: Any) -> Any:
-        names = ("feeds", "db", "digests", "bundle", "now", "as_json", "log_format", "verbose", "quiet")
+        names = ("feeds", "db", "digests", "bundle", "use_encoder", "now", "as_json", "log_format", "verbose", "quiet")
         options = Options(**{name: given.pop(name) for name in names})
         return command(options, **given)
 
@@ -58,10 +67,11 @@ class Options:
     """The common options of one call."""
 
     def __init__(  # noqa: PLR0917
-        self, feeds: Path | None, db: str, digests: Path, bundle: str | None, now: str | None, as_json: bool, log_format: str,
-        verbose: int, quiet: bool,
+        self, feeds: Path | None, db: str, digests: Path, bundle: str | None, use_encoder: bool, now: str | None, as_json: bool,
+        log_format: str, verbose: int, quiet: bool,
     ) -> None:  # fmt: skip
         self._feeds, self._db, self._digests, self._bundle, self._now = feeds, db, digests, bundle, now
+        self._use_encoder = use_encoder
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         _start_logging(log_format, logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
 
@@ -70,7 +80,7 @@ class Options:
         """Where things are."""
         from monitor.wiring import Places  # noqa: PLC0415
 
-        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd())
+        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd(), self._use_encoder)
 
     @property
     def clock(self) -> Clock:
@@ -136,6 +146,34 @@ def print_json(value: Any) -> None:
 
 def _jsonable(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def print_tables(tables: Sequence[Table]) -> None:
+    """Tables with a heading each; numbers stand right. No cell is ever cut: a line too long for the terminal runs over."""
+    from rich.console import Console  # noqa: PLC0415
+
+    # Titles and ids come from outside: what looks like markup in them is text.
+    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    for table in tables:
+        drawn = _draw_table(table)
+        console.print(drawn, width=max(console.width, console.measure(drawn).minimum), crop=False)
+
+
+def _draw_table(table: Table) -> Drawn:
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table as Drawn  # noqa: PLC0415
+
+    drawn = Drawn(
+        title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    for k, cells in enumerate(zip(table.head, *table.rows, strict=True)):
+        longest_word = max(len(word) for cell in cells for word in (cell.split() or [""]))
+        drawn.add_column(
+            cells[0], justify="left" if k < table.names else "right", overflow="fold", min_width=min(_MAX_WORD, longest_word)
+        )
+    for row in table.rows:
+        drawn.add_row(*row)
+    return drawn
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

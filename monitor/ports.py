@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from datetime import date, datetime
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from monitor.errors import FetchError
     from monitor.records import (
         Assessment,
@@ -114,4 +117,17 @@ class Store(Protocol):
 
     def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
         """Everything that the digest of a day says."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns short texts into vectors of meaning."""
+
+    @property
+    def name(self) -> str:
+        """What it is, with its version: weights fit one encoder only."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One unit vector per text: texts x dimensions."""
         ...

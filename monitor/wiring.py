@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from monitor.feedcheck import FeedCheck
     from monitor.fetch.client import HttpFetcher
     from monitor.pipeline import Progress
-    from monitor.records import RunReport
+    from monitor.records import Document, LabelledText, RunReport
     from monitor.storage.store import SqlStore
+
+ARTICLES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Places:
     digests: Path
     bundle: str | None
     working_folder: Path
+    use_encoder: bool = True
 
     @property
     def feeds_file(self) -> Path:
@@ -89,8 +92,11 @@ def open_codebook(places: Places) -> Codebook:
 def open_classifier(places: Places) -> BundleClassifier:
     """A classifier with the bundle in use. Every byte of the bundle is checked first."""
     from monitor.bundle import BundleClassifier, load_bundle, resolve_bundle  # noqa: PLC0415
+    from monitor.encoder import find_encoder  # noqa: PLC0415
 
-    return BundleClassifier(load_bundle(resolve_bundle(places.bundle, places.models)))
+    model = load_bundle(resolve_bundle(places.bundle, places.models))
+    encoder = find_encoder(model.second.encoder) if model.second is not None and places.use_encoder else None
+    return BundleClassifier(model, encoder)
 
 
 def open_fetcher(config: Config, clock: Clock) -> HttpFetcher:
@@ -170,8 +176,7 @@ def explain_article(places: Places, reference: str) -> tuple[str, dict[str, Any]
         history = store.load_history(reference)
     if history is None:
         raise UsageError(f"{reference}: no such article in the store; give a URL, an article's id or a guid (see the digest)")
-    model = open_classifier(places).model
-    thresholds = {n: float(t) for n, t in zip(model.narratives, model.thresholds, strict=True)}
+    thresholds = open_classifier(places).thresholds
     return render_history(history, open_codebook(places).name_of, thresholds), asdict(history)
 
 
@@ -231,6 +236,7 @@ def train_new_bundle(
     report_progress: Callable[[str], None],
 ) -> tuple[Path, dict[str, Any]]:
     """Train on a corpus (by default that of ``models/``); the bundle's folder and its held-out metrics."""
+    from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
     from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415
 
     return train_bundle(
@@ -239,20 +245,102 @@ def train_new_bundle(
         codebook=open_codebook(places),
         codebook_path=places.models / "codebook.yaml",
         seed=DEFAULT_SEED if seed is None else seed,
+        encoder=find_encoder(NAME) if places.use_encoder else None,
         jobs=jobs,
         report_progress=report_progress,
     )
 
 
-def evaluate_files(places: Places, files: Sequence[Path]) -> dict[str, Any]:
-    """Score the bundle on labelled JSON Lines."""
+def evaluate_files(
+    places: Places,
+    files: Sequence[Path],
+    *,
+    resamples: int,
+    seed: int | None,
+    picture: Path | None,
+    report_progress: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Score the bundle on labelled JSON Lines; draws the picture where one is asked for."""
+    from monitor.pipeline import Progress  # noqa: PLC0415
     from monitor.train.corpus import load_labelled  # noqa: PLC0415
-    from monitor.train.evaluate import evaluate, judge  # noqa: PLC0415
+    from monitor.train.evaluate import RESAMPLING_SEED, evaluate, judge_texts  # noqa: PLC0415
 
+    image_format = _check_picture(picture) if picture else ""
     gold = load_labelled(files, open_codebook(places).ids)
     classifier = open_classifier(places)
-    judged = judge(classifier.assess([text.document for text in gold]))
-    return {"bundle": classifier.bundle_id, **evaluate(gold, judged, classifier.model.narratives)}
+    judged = judge_texts(classifier, gold, lambda done, total: report_progress(Progress("assess", done, total)))
+    metrics = evaluate(
+        gold,
+        judged,
+        classifier.model.narratives,
+        resamples=resamples,
+        seed=RESAMPLING_SEED if seed is None else seed,
+        report_progress=lambda done, total: report_progress(Progress("measure", done, total)),
+    )
+    if picture:
+        _draw_picture(metrics, picture, image_format, title=f"Bundle {classifier.bundle_id} on {len(gold):,} texts")
+    return {"bundle": classifier.bundle_id, **metrics}
+
+
+def _check_picture(picture: Path) -> str:
+    """The picture's format, found out before any long work. Raises `UsageError` where it cannot be made."""
+    from monitor.train.picture import FORMATS  # noqa: PLC0415
+
+    image_format = picture.suffix.lower().removeprefix(".")
+    if image_format not in FORMATS:
+        raise UsageError(f"--picture {picture}: ends in {picture.suffix or 'no suffix'!r}; give a name that ends in .svg or .png")
+    if picture.is_dir() or not picture.parent.is_dir():
+        state = "is a folder" if picture.is_dir() else "its folder does not exist"
+        raise UsageError(f"--picture {picture}: {state}; give the name of a file in a folder that exists")
+    return image_format
+
+
+def _draw_picture(metrics: dict[str, Any], picture: Path, image_format: str, *, title: str) -> None:
+    from monitor.train.picture import draw_evaluation  # noqa: PLC0415
+
+    content = draw_evaluation(metrics, title=title, image_format=image_format)
+    try:
+        picture.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"--picture {picture}: cannot be written ({error.strerror}); make it writable or give another") from error
+
+
+def compare_bundles(
+    places: Places,
+    a: str,
+    b: str,
+    *,
+    files: Sequence[Path],
+    examples: int,
+    report_progress: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """What would change from bundle ``a`` to ``b`` on JSON Lines files, or without any on the store's current articles."""
+    from monitor.pipeline import Progress  # noqa: PLC0415
+    from monitor.train.compare import Side, compare  # noqa: PLC0415
+    from monitor.train.corpus import check_texts, stream_texts  # noqa: PLC0415
+
+    sides = [open_classifier(replace(places, bundle=reference)) for reference in (a, b)]
+    with ExitStack() as stack:
+        if files:
+            known = open_codebook(places).ids
+            total, texts = check_texts(files, known), stream_texts(files, known)
+        else:
+            store = stack.enter_context(open_store(places, must_exist=True))
+            total, texts = store.count_articles(), _stream_articles(store)
+        if not total:
+            raise UsageError("the store holds no article yet; `monitor run` fetches some, or give JSON Lines files")
+        left, right = (Side(classifier, classifier.model.narratives) for classifier in sides)
+        return compare(
+            left, right, texts, examples=examples, report_progress=lambda done: report_progress(Progress("compare", done, total))
+        )
+
+
+def _stream_articles(store: SqlStore) -> Iterator[Document | LabelledText]:
+    """The current text of every article, batch by batch."""
+    after = 0
+    while batch := store.load_current(after=after, limit=ARTICLES_AT_ONCE):
+        yield from (document for _, document in batch)
+        after = batch[-1][0]
 
 
 def use_bundle(places: Places, reference: str) -> str:

@@ -149,6 +149,18 @@ def _save_entry(connection: Connection, feed_id: str, decision: Fresh | Revised 
         connection.execute(update(entries).where((entries.c.feed_id == feed_id) & (entries.c.key == entry.key)).values(values))
 
 
+def load_current(connection: Connection, *, after: int, limit: int) -> list[tuple[int, Document]]:
+    """Each article's row and its current text, in the order in which the articles came, from the row behind ``after`` on."""
+    is_current = (revisions.c.article_id == articles.c.article_id) & (revisions.c.number == articles.c.current_revision)
+    query = select(articles.c.id.label("row"), revisions).join(revisions, is_current).where(articles.c.id > after)
+    return [(row.row, make_document(row)) for row in connection.execute(query.order_by(articles.c.id).limit(limit))]
+
+
+def count_articles(connection: Connection) -> int:
+    """How many articles there are."""
+    return int(connection.execute(select(func.count()).select_from(articles)).scalar_one())
+
+
 def index_text(connection: Connection) -> None:
     """Add all revisions since the last call to the full-text index (PostgreSQL keeps its own up to date)."""
     if connection.dialect.name != "sqlite":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AssessmentCounts,
         Decided,
         Digest,
+        Document,
         Entry,
         Feed,
         FeedHealth,
@@ -160,6 +161,16 @@ class SqlStore:
         """Everything about the article that a URL, an id or an entry's guid names; None where the store has none."""
         with self._begin() as connection:
             return histories.load_history(connection, reference)
+
+    def count_articles(self) -> int:
+        """How many articles there are."""
+        with self._begin() as connection:
+            return articles.count_articles(connection)
+
+    def load_current(self, *, after: int, limit: int) -> list[tuple[int, Document]]:
+        """Row and current text of up to ``limit`` articles, in the order in which they came, from behind row ``after`` on."""
+        with self._begin() as connection:
+            return articles.load_current(connection, after=after, limit=limit)
 
     def search(self, query: str, *, limit: int) -> list[str]:
         """Ids of articles of which some revision holds all words of ``query``, newest first."""

@@ -38,12 +38,39 @@ def load_labelled(paths: Iterable[Path], narrative_ids: frozenset[str]) -> tuple
                 )
             seen.setdefault(text.document.id, where)
             texts.append(text)
-    if problems:
-        more = f"\n… and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
-        raise CorpusError("\n".join(problems[:MAX_PROBLEMS]) + more)
+    _raise_problems(problems)
     if not texts:
         raise CorpusError(f"no labelled texts in {', '.join(map(str, paths))}; give JSON Lines files or folders that hold some")
     return tuple(texts)
+
+
+def stream_texts(paths: Iterable[Path], narrative_ids: frozenset[str]) -> Iterator[Document | LabelledText]:
+    """Texts with or without ``labels``, one by one. Raises `CorpusError` on the first line that `check_texts` would name."""
+    for path in _expand(paths):
+        for number, raw in _read_lines(path):
+            try:
+                yield _parse_text(raw, narrative_ids)
+            except ValueError as error:
+                raise CorpusError(f"{path}:{number}: {error}") from error
+
+
+def check_texts(paths: Iterable[Path], narrative_ids: frozenset[str]) -> int:
+    """How many texts, with or without ``labels``, these files hold; nothing of them is kept.
+
+    Raises `CorpusError` naming file, line and mistake (the first 20), and where there is no text at all.
+    """
+    count, problems = 0, []
+    for path in _expand(paths):
+        for number, raw in _read_lines(path):
+            try:
+                _parse_text(raw, narrative_ids)
+                count += 1
+            except ValueError as error:
+                problems.append(f"{path}:{number}: {error}")
+    _raise_problems(problems)
+    if not count:
+        raise CorpusError(f"no texts in {', '.join(map(str, paths))}; give JSON Lines files or folders that hold some")
+    return count
 
 
 def hash_corpus(paths: Iterable[Path]) -> str:
@@ -52,6 +79,12 @@ def hash_corpus(paths: Iterable[Path]) -> str:
     for path in _expand(paths):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _raise_problems(problems: list[str]) -> None:
+    if problems:
+        more = f"\n… and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
+        raise CorpusError("\n".join(problems[:MAX_PROBLEMS]) + more)
 
 
 def _expand(paths: Iterable[Path]) -> list[Path]:
@@ -76,12 +109,26 @@ def _read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _parse_line(raw: bytes, narrative_ids: frozenset[str]) -> LabelledText:
     """Raises ValueError saying what is wrong with the line."""
+    return _parse_labelled(_parse_object(raw), narrative_ids)
+
+
+def _parse_text(raw: bytes, narrative_ids: frozenset[str]) -> Document | LabelledText:
+    """Raises ValueError saying what is wrong with the line. A line without ``labels`` is a text of which nothing is known."""
+    row = _parse_object(raw)
+    return _parse_labelled(row, narrative_ids) if "labels" in row else parse_document(row)
+
+
+def _parse_object(raw: bytes) -> dict[str, Any]:
     try:
         row = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}); write one object per line") from error
     if not isinstance(row, dict):
         raise ValueError("not a JSON object; write one object per line")
+    return row
+
+
+def _parse_labelled(row: dict[str, Any], narrative_ids: frozenset[str]) -> LabelledText:
     document = parse_document(row)
     labels = row.get("labels")
     if not isinstance(labels, list):

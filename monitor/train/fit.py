@@ -1,4 +1,9 @@
-"""Fits the weights: narratives over windows, stance over the text around the best window. Same corpus and seed, same bytes."""
+"""Fits the weights. Same corpus, same seed, same bytes.
+
+Narratives are fitted over windows, stance over the text around the best window, and the second stage over an encoder's
+vectors of the same windows. Cross-validation by group gives every text an answer from weights that had not seen its group;
+calibration, thresholds and all figures of the card come from those answers.
+"""
 
 from __future__ import annotations
 
@@ -12,56 +17,103 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from monitor.records import STANCES, LabelledText
-from monitor.stages.classify import Model, TermWeights, calibrate, stance_context, stance_features
-from monitor.stages.cues import CUES, is_contested
-from monitor.stages.features import learn_vocabulary
-from monitor.stages.language import LANGUAGES, detect_language
-from monitor.stages.windows import Sentence, Window, make_windows, split_sentences
+from monitor.errors import CorpusError
+from monitor.records import STANCES, LabelledText, Stance
+from monitor.stages.classify import (
+    MIN_ENCODED_SCORE,
+    STANCE_CUES,
+    Calibration,
+    Model,
+    SecondStage,
+    choose_stance,
+    least_promotes,
+    soften,
+)
+from monitor.stages.cues import is_contested
+from monitor.stages.features import Vocabulary, fold_word, learn_vocabulary
+from monitor.stages.windows import Reading, read_document
+from monitor.train.design import Design
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from monitor.ports import Encoder
 
 FOLDS = 5
 MIN_PROMOTING = 20
 MIN_TERM_TEXTS = 2
-CLAIM_C = 8.0
+CLAIM_C = 4.0
 STANCE_C = 8.0
-# Cues are worth more than single terms, which know the topic; scaled up, they are regularised less.
+ENCODER_C = 8.0
+# Cues are worth more than single terms, which know the topic; scaled, they are regularised on their own terms.
 CUE_SCALE = 0.25
+# What the encoder's margins weigh beside the first stage's; chosen by cross-validation (docs/explanation/model.md).
+SECOND_WEIGHT = 0.2
 MIN_PRECISION = 0.9
 MIN_THRESHOLD = 0.5
-MAX_FALSE_PROMOTES = 0.05
+# What a feed holds, against what the corpus holds: of ten items one promotes something, one reports or refutes it, and of the
+# others a third speaks of the same things.
+FEED_MIX = {"promotes": 0.1, "others": 0.1, "near_miss": 0.25, "none": 0.55}
+# A narrative below this margin is no candidate for a flag, so its stance need not be held out.
+LIKELY_MARGIN = -1.5
+LOWEST_MARGIN = -40.0
+MAX_FALSE_PROMOTES = 0.03
+# Where a text says outright that something told is not so, fact-checkers are the rule: only near certainty will do.
+MIN_PROMOTES_CONTESTED = 0.97
+ENCODED_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A labelled text cut into windows, once for all folds."""
+class Labelled:
+    """The corpus cut up, once for all folds; ``vectors`` (or None) has one row per window of all texts, in order."""
 
-    labelled: LabelledText
-    sentences: tuple[Sentence, ...]
-    windows: tuple[Window, ...]
+    texts: tuple[LabelledText, ...]
+    readings: tuple[Reading, ...]
+    narratives: tuple[str, ...]
+    vectors: NDArray[np.float32] | None
+    window_starts: NDArray[np.int64]
+
+    def choose(self, chosen: NDArray[np.intp]) -> Labelled:
+        """Some of the texts."""
+        vectors = None
+        if self.vectors is not None:
+            rows = [np.arange(self.window_starts[i], self.window_starts[i] + len(self.readings[i].windows)) for i in chosen]
+            vectors = self.vectors[np.concatenate(rows)]
+        readings = tuple(self.readings[i] for i in chosen)
+        texts = tuple(self.texts[i] for i in chosen)
+        return Labelled(texts, readings, self.narratives, vectors, _starts(readings))
+
+    def carries(self, narrative: str) -> NDArray[np.bool_]:
+        """Which texts carry a narrative."""
+        return np.array([narrative in text.labels for text in self.texts], dtype=bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Everything that one fit gives, in the shapes of `Model` and `SecondStage`; ``encoder`` has claims and intercept."""
+
+    vocabulary: Vocabulary
+    claims: NDArray[np.float32]
+    claims_intercept: NDArray[np.float32]
+    stance: NDArray[np.float32]
+    stance_intercept: NDArray[np.float32]
+    stance_cues: NDArray[np.float32]
+    encoder: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What each text got from models that had not seen its group.
+    """What each text got from weights that had not seen its group.
 
-    ``margins`` and ``scores`` are texts x narratives; ``stances`` is pairs x stances for ``pairs`` of (text, narrative), and
-    ``contexts`` what the stance model read for each pair.
+    ``scores`` is texts x narratives, ``carried`` whether each reaches its threshold; ``stances`` has a stance and its
+    probability for each text and each narrative that it carries.
     """
 
-    margins: NDArray[np.float64]
     scores: NDArray[np.float64]
-    pairs: tuple[tuple[int, str], ...]
-    contexts: tuple[tuple[str, str], ...]
-    stances: NDArray[np.float64]
-
-
-# Of one fold: which texts were held out, their margins, the pairs with a gold stance, their contexts and stance probabilities.
-FoldAnswers = tuple["NDArray[np.intp]", "NDArray[np.float64]", list[tuple[int, str]], list[tuple[str, str]], "NDArray[np.float64]"]
+    carried: NDArray[np.bool_]
+    stances: dict[tuple[int, str], tuple[Stance, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,54 +124,100 @@ class Fitted:
     held_out: HeldOut
 
 
+@dataclass(frozen=True, eq=False)
+class _FoldAnswers:
+    """Of one fold: margins of both stages (texts x narratives), and what the stance of each pair is judged by.
+
+    Pairs are the narratives that a text carries, or may well be taken to carry.
+    """
+
+    texts: NDArray[np.intp]
+    first: NDArray[np.float64]
+    joint: NDArray[np.float64]
+    pairs: tuple[tuple[int, str], ...]
+    contested: tuple[bool, ...]
+    titles: tuple[str, ...]
+    stances: NDArray[np.float64]
+
+
 def fit_model(
     corpus: Sequence[LabelledText],
     *,
     seed: int,
+    encoder: Encoder | None = None,
     jobs: int = -1,
     report_progress: Callable[[str], None] = lambda _: None,
 ) -> Fitted:
     """Train on a corpus. The model's ``bundle_id`` is empty: the bundle that holds it gives it one."""
-    prepared = [_prepare(text) for text in corpus]
-    narratives = _choose_narratives(corpus)
-    report_progress(f"{len(corpus)} texts, {len(narratives)} narratives; {FOLDS}-fold cross-validation")
+    labelled = prepare_corpus(corpus, encoder, jobs, report_progress)
+    report_progress(f"{len(corpus)} texts, {len(labelled.narratives)} narratives; {FOLDS}-fold cross-validation")
     folds = _make_folds(corpus, seed)
-    parts = Parallel(n_jobs=jobs)(delayed(_fit_and_hold_out)(prepared, train, test, narratives, seed) for train, test in folds)
-    margins, pairs, contexts, stances = _gather(parts, len(corpus), len(narratives))
-    gold = np.array([[n in text.labels for n in narratives] for text in corpus])
+    answers = Parallel(n_jobs=jobs)(delayed(_fit_and_hold_out)(labelled, train, test, seed) for train, test in folds)
     report_progress("calibrating")
-    slopes, offsets = _fit_calibration(margins, gold)
-    scores = calibrate(margins, slopes, offsets)
+    first, joint = _gather(answers, len(corpus), len(labelled.narratives))
+    gold = np.column_stack([labelled.carries(n) for n in labelled.narratives])
+    least = _choose_least_promotes(corpus, answers)
+    stances = _hold_out_stances(answers, *least)
+    calibration = _fit_calibration(first, gold)
+    scores = calibration.apply(first)
+    thresholds = _choose_thresholds(labelled, scores, stances, np.ones(len(corpus), dtype=bool))
+    carried = scores >= thresholds
+    second = None
+    if encoder is not None:
+        encoded: NDArray[np.bool_] = np.any(scores >= MIN_ENCODED_SCORE, axis=1)
+        second = _fit_calibration(joint[encoded], gold[encoded])
+        scores[encoded] = second.apply(joint[encoded])
+        second_thresholds = _choose_thresholds(labelled, scores, stances, encoded)
+        carried[encoded] = scores[encoded] >= second_thresholds
     report_progress("fitting on the whole corpus")
-    claims, stance, cues = _fit_weights(prepared, narratives, seed)
-    gold_stances = _gold_stances(corpus, pairs)
-    contested = np.array([is_contested(near) for near, _ in contexts], dtype=bool)
+    weights = fit_weights(labelled, seed)
     model = Model(
         bundle_id="",
-        narratives=narratives,
-        claims=claims,
-        slopes=slopes,
-        offsets=offsets,
-        thresholds=np.array([_choose_threshold(scores[:, k], gold[:, k]) for k in range(len(narratives))], dtype=np.float32),
-        stance=stance,
-        stance_cues=cues,
-        min_promotes=_choose_min_promotes(stances[~contested], gold_stances[~contested]),
-        min_promotes_contested=_choose_min_promotes(stances[contested], gold_stances[contested]),
+        narratives=labelled.narratives,
+        vocabulary=weights.vocabulary,
+        weights=np.ascontiguousarray(np.hstack([weights.claims, weights.stance])),
+        claims_intercept=weights.claims_intercept,
+        calibration=calibration,
+        thresholds=thresholds,
+        stance_intercept=weights.stance_intercept,
+        stance_cues=weights.stance_cues,
+        min_promotes=least[0],
+        min_promotes_contested=least[1],
+        second=_make_second_stage(weights, encoder, second, second_thresholds) if encoder and second else None,
     )
-    return Fitted(model, HeldOut(margins, scores, pairs, contexts, stances))
+    return Fitted(model, HeldOut(scores, carried, stances))
 
 
-def _prepare(labelled: LabelledText) -> Prepared:
-    document = labelled.document
-    lang = document.lang if document.lang in LANGUAGES else detect_language(f"{document.title}\n{document.text}")
-    sentences = split_sentences(document, lang)
-    return Prepared(labelled, sentences, make_windows(sentences))
+def prepare_corpus(
+    corpus: Sequence[LabelledText],
+    encoder: Encoder | None = None,
+    jobs: int = 1,
+    report_progress: Callable[[str], None] = lambda _: None,
+) -> Labelled:
+    """Cut the corpus up, and let the encoder (if any) read every window."""
+    readings = tuple(read_document(text.document) for text in corpus)
+    vectors = None
+    if encoder is not None:
+        texts = [reading.join(window.first, window.last) for reading in readings for window in reading.windows]
+        report_progress(f"encoding {len(texts)} windows")
+        chunks = [texts[start : start + ENCODED_AT_ONCE] for start in range(0, len(texts), ENCODED_AT_ONCE)]
+        vectors = np.vstack(Parallel(n_jobs=jobs)(delayed(encoder.encode)(chunk) for chunk in chunks))
+    return Labelled(tuple(corpus), readings, _choose_narratives(corpus), vectors, _starts(readings))
+
+
+def _starts(readings: Sequence[Reading]) -> NDArray[np.int64]:
+    counts = np.array([len(reading.windows) for reading in readings], dtype=np.int64)
+    starts: NDArray[np.int64] = np.cumsum(counts) - counts
+    return starts
 
 
 def _choose_narratives(corpus: Sequence[LabelledText]) -> tuple[str, ...]:
     """Narratives with enough promoting texts to learn from, in alphabetical order."""
     counts = Counter(n for text in corpus for n, stance in text.labels.items() if stance == "promotes")
-    return tuple(sorted(n for n, count in counts.items() if count >= MIN_PROMOTING))
+    chosen = tuple(sorted(n for n, count in counts.items() if count >= MIN_PROMOTING))
+    if not chosen:
+        raise CorpusError(f"no narrative has {MIN_PROMOTING} promoting texts to learn from; label more of them")
+    return chosen
 
 
 def _make_folds(corpus: Sequence[LabelledText], seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -128,85 +226,100 @@ def _make_folds(corpus: Sequence[LabelledText], seed: int) -> list[tuple[NDArray
     return list(splitter.split(np.zeros(len(corpus)), strata, [text.group for text in corpus]))
 
 
-def _fit_and_hold_out(
-    prepared: Sequence[Prepared],
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    narratives: tuple[str, ...],
-    seed: int,
-) -> FoldAnswers:
-    claims, stance, cues = _fit_weights([prepared[i] for i in train], narratives, seed)
-    margins = np.zeros((len(test), len(narratives)))
-    pairs: list[tuple[int, str]] = []
-    contexts: list[tuple[str, str]] = []
-    for row, i in enumerate(test):
-        of_windows = _window_margins(claims, prepared[i])
-        margins[row] = of_windows.max(axis=0)
-        for k, narrative in enumerate(narratives):
-            if narrative in prepared[i].labelled.labels:
-                pairs.append((int(i), narrative))
-                contexts.append(_context(prepared[i], int(of_windows[:, k].argmax())))
-    rows, cue_rows = stance_features(stance, contexts)
-    raw = rows @ stance.coef.T + cue_rows @ cues.T + stance.intercept
-    exponentials = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return test, margins, pairs, contexts, exponentials / exponentials.sum(axis=1, keepdims=True)
+def _fit_and_hold_out(labelled: Labelled, train: NDArray[np.intp], test: NDArray[np.intp], seed: int) -> _FoldAnswers:
+    weights = fit_weights(labelled.choose(train), seed)
+    held = labelled.choose(test)
+    design = Design(weights.vocabulary, held.readings)
+    first = design.window_rows() @ weights.claims + weights.claims_intercept
+    joint = first
+    if held.vectors is not None and weights.encoder is not None:
+        joint = first + SECOND_WEIGHT * (held.vectors @ weights.encoder[0] + weights.encoder[1])
+    highest, _ = design.batch.find_best(first)
+    highest_joint, best = design.batch.find_best(joint)
+    texts, windows, names = _choose_pairs(held, best, highest_joint >= LIKELY_MARGIN)
+    pairs = design.batch.pair(texts, windows)
+    return _FoldAnswers(
+        texts=test,
+        first=highest,
+        joint=highest_joint,
+        pairs=tuple((int(test[text]), name) for text, name in zip(texts, names, strict=True)),
+        contested=tuple(is_contested(pairs.whole_text(n)) for n in range(len(texts))),
+        titles=tuple(pairs.title(n) for n in range(len(texts))),
+        stances=_judge_stances(weights, design, texts, windows),
+    )
 
 
-def _gather(
-    parts: Sequence[FoldAnswers], texts: int, narratives: int
-) -> tuple[NDArray[np.float64], tuple[tuple[int, str], ...], tuple[tuple[str, str], ...], NDArray[np.float64]]:
-    margins = np.zeros((texts, narratives))
-    for test, part, *_ in parts:
-        margins[test] = part
-    pairs = tuple(pair for part in parts for pair in part[2])
-    contexts = tuple(context for part in parts for context in part[3])
-    return margins, pairs, contexts, np.vstack([part[4] for part in parts])
+def _choose_pairs(
+    held: Labelled, best: NDArray[np.int64], is_likely: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Texts and the narratives that they carry (or are likely taken to carry), with the best window for each."""
+    chosen = np.column_stack([held.carries(n) for n in held.narratives])
+    if is_likely is not None:
+        chosen |= is_likely
+    texts, columns = np.nonzero(chosen & (best >= 0))
+    return texts, best[texts, columns], [held.narratives[k] for k in columns]
 
 
-def _window_margins(claims: TermWeights, p: Prepared) -> NDArray[np.float64]:
-    margins: NDArray[np.float64] = claims.vocabulary.weigh([w.text for w in p.windows]) @ claims.coef.T + claims.intercept
-    return margins
+def _judge_stances(weights: Weights, design: Design, texts: NDArray[np.int64], windows: NDArray[np.int64]) -> NDArray[np.float64]:
+    near, whole, cues = design.stance_rows(texts, windows)
+    return soften((near + whole) @ weights.stance / 2 + cues @ weights.stance_cues + weights.stance_intercept)
 
 
-def _context(p: Prepared, window: int) -> tuple[str, str]:
-    return stance_context(p.labelled.document, p.sentences, p.windows[window])
+def _gather(answers: Sequence[_FoldAnswers], texts: int, narratives: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, joint = np.zeros((texts, narratives)), np.zeros((texts, narratives))
+    for answer in answers:
+        # A text without a word has no windows, so no margins; a calibration cannot be fitted on minus infinity.
+        first[answer.texts], joint[answer.texts] = np.maximum(answer.first, LOWEST_MARGIN), np.maximum(answer.joint, LOWEST_MARGIN)
+    return first, joint
 
 
-def _fit_weights(
-    prepared: Sequence[Prepared], narratives: tuple[str, ...], seed: int
-) -> tuple[TermWeights, TermWeights, NDArray[np.float32]]:
-    """Claim weights, stance weights and the stance weights of the cues (stances x twice the cues)."""
-    claims = _fit_claims(prepared, narratives, seed)
-    stance, cues = _fit_stance(prepared, claims, narratives, seed)
-    return claims, stance, cues
+def fit_weights(labelled: Labelled, seed: int) -> Weights:
+    """One fit on all of a corpus. Same texts, same seed, same weights."""
+    folded = [[[fold_word(word) for word in words] for words in reading.words] for reading in labelled.readings]
+    vocabulary = learn_vocabulary(folded, min_texts=MIN_TERM_TEXTS)
+    design = Design(vocabulary, labelled.readings)
+    claims, claims_intercept = _fit_claims(design.window_rows(), design.batch.owners, labelled, seed)
+    first = design.window_rows() @ claims + claims_intercept
+    vectors = labelled.vectors
+    encoder = None
+    if vectors is not None:
+        encoder = _fit_encoder_claims(vectors, first, design.batch.owners, labelled)
+        first = first + SECOND_WEIGHT * (vectors @ encoder[0] + encoder[1])
+    texts, windows, names = _choose_pairs(labelled, design.batch.find_best(first)[1])
+    gold = np.array([STANCES.index(labelled.texts[i].labels[name]) for i, name in zip(texts, names, strict=True)])
+    rows, _, cues = design.stance_rows(texts, windows)
+    stance = _fit_stance(sparse.hstack([rows, sparse.csr_matrix(cues * CUE_SCALE)]).tocsr(), gold, seed)
+    width = len(vocabulary)
+    return Weights(
+        vocabulary,
+        claims,
+        claims_intercept,
+        stance=np.ascontiguousarray(stance[0][:width]),
+        stance_intercept=stance[1],
+        stance_cues=np.ascontiguousarray(stance[0][width : width + STANCE_CUES] * np.float32(CUE_SCALE)),
+        encoder=encoder,
+    )
 
 
-def _whole_text(p: Prepared) -> str:
-    document = p.labelled.document
-    return "\n".join((document.title, document.summary, document.text))
-
-
-def _fit_claims(prepared: Sequence[Prepared], narratives: tuple[str, ...], seed: int) -> TermWeights:
+def _fit_claims(
+    rows: sparse.csr_matrix, owners: NDArray[np.int64], labelled: Labelled, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One logistic regression per narrative over windows, in two rounds.
 
     The label belongs to the text, the claim to one of its windows: the second round keeps, of each text that carries the
     narrative, the window which the first round found strongest.
     """
-    vocabulary = learn_vocabulary([_whole_text(p) for p in prepared], min_texts=MIN_TERM_TEXTS)
-    rows = vocabulary.weigh([w.text for p in prepared for w in p.windows])
-    owner = np.array([i for i, p in enumerate(prepared) for _ in p.windows])
-    share = 1.0 / np.bincount(owner)[owner]
-    coef = np.zeros((len(narratives), len(vocabulary)), dtype=np.float32)
-    intercept = np.zeros(len(narratives), dtype=np.float32)
-    for k, narrative in enumerate(narratives):
-        gold = np.array([narrative in p.labelled.labels for p in prepared])[owner]
+    share = 1.0 / np.bincount(owners)[owners]
+    coef = np.zeros((rows.shape[1], len(labelled.narratives)), dtype=np.float32)
+    intercept = np.zeros(len(labelled.narratives), dtype=np.float32)
+    for k, narrative in enumerate(labelled.narratives):
+        gold = labelled.carries(narrative)[owners]
         first = _fit_linear(rows, gold, share, seed)
-        strongest = _strongest_windows(rows @ first.coef_[0], owner, gold)
-        keep = ~gold | strongest
+        keep = ~gold | _strongest_windows(rows @ first.coef_[0], owners, gold)
         weight = np.where(gold, 1.0, share)[keep]
         second = _fit_linear(rows[keep], gold[keep], weight, seed)
-        coef[k], intercept[k] = second.coef_[0], second.intercept_[0]
-    return TermWeights(vocabulary, coef, intercept)
+        coef[:, k], intercept[k] = second.coef_[0], second.intercept_[0]
+    return coef, intercept
 
 
 def _fit_linear(rows: sparse.csr_matrix, gold: NDArray[np.bool_], weight: NDArray[np.float64], seed: int) -> LogisticRegression:
@@ -214,55 +327,103 @@ def _fit_linear(rows: sparse.csr_matrix, gold: NDArray[np.bool_], weight: NDArra
     return model.fit(rows, gold, sample_weight=weight)
 
 
-def _strongest_windows(margins: NDArray[np.float64], owner: NDArray[np.intp], gold: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    strongest = np.zeros(len(owner), dtype=bool)
-    for text in np.unique(owner[gold]):
-        members = np.flatnonzero(owner == text)
+def _fit_encoder_claims(
+    vectors: NDArray[np.float32], margins: NDArray[np.float64], owners: NDArray[np.int64], labelled: Labelled
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One logistic regression per narrative over the vectors, on the windows that the first stage found strongest."""
+    share = 1.0 / np.bincount(owners)[owners]
+    coef = np.zeros((vectors.shape[1], len(labelled.narratives)), dtype=np.float32)
+    intercept = np.zeros(len(labelled.narratives), dtype=np.float32)
+    for k, narrative in enumerate(labelled.narratives):
+        gold = labelled.carries(narrative)[owners]
+        keep = ~gold | _strongest_windows(margins[:, k], owners, gold)
+        weight = np.where(gold, 1.0, share)[keep]
+        model = LogisticRegression(C=ENCODER_C, class_weight="balanced", max_iter=200, tol=1e-3)
+        model.fit(vectors[keep], gold[keep], sample_weight=weight)
+        coef[:, k], intercept[k] = model.coef_[0], model.intercept_[0]
+    return coef, intercept
+
+
+def _strongest_windows(margins: NDArray[np.float64], owners: NDArray[np.int64], gold: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    strongest = np.zeros(len(owners), dtype=bool)
+    for text in np.unique(owners[gold]):
+        members = np.flatnonzero(owners == text)
         strongest[members[margins[members].argmax()]] = True
     return strongest
 
 
-def _fit_stance(
-    prepared: Sequence[Prepared], claims: TermWeights, narratives: tuple[str, ...], seed: int
-) -> tuple[TermWeights, NDArray[np.float32]]:
-    contexts: list[tuple[str, str]] = []
-    gold: list[int] = []
-    for p in (p for p in prepared if p.labelled.labels):
-        best = _window_margins(claims, p).argmax(axis=0)
-        for narrative, stance in p.labelled.labels.items():
-            window = int(best[narratives.index(narrative)]) if narrative in narratives else 0
-            contexts.append(_context(p, window))
-            gold.append(STANCES.index(stance))
-    vocabulary = learn_vocabulary([near for near, _ in contexts], min_texts=MIN_TERM_TEXTS)
-    blank = TermWeights(vocabulary, np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.float32))
-    rows, cues = stance_features(blank, contexts)
-    design = sparse.hstack([rows, sparse.csr_matrix(cues * CUE_SCALE)]).tocsr()
-    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=500, tol=1e-3)
-    model.fit(design, gold)
-    coef, width = model.coef_.astype(np.float32), len(vocabulary)
-    weights = TermWeights(vocabulary, np.ascontiguousarray(coef[:, :width]), model.intercept_.astype(np.float32))
-    return weights, np.ascontiguousarray(coef[:, width : width + 2 * len(CUES)] * np.float32(CUE_SCALE))
+def _fit_stance(rows: sparse.csr_matrix, gold: NDArray[np.intp], seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights as features x stances, and intercepts."""
+    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=500, tol=1e-3).fit(rows, gold)
+    return np.ascontiguousarray(model.coef_.T, dtype=np.float32), model.intercept_.astype(np.float32)
 
 
-def _fit_calibration(margins: NDArray[np.float64], gold: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _make_second_stage(
+    weights: Weights, encoder: Encoder, calibration: Calibration, thresholds: NDArray[np.float64]
+) -> SecondStage | None:
+    if weights.encoder is None:
+        return None
+    return SecondStage(encoder.name, *weights.encoder, SECOND_WEIGHT, calibration, thresholds)
+
+
+def _fit_calibration(margins: NDArray[np.float64], gold: NDArray[np.bool_]) -> Calibration:
     """Platt scaling of each narrative on held-out margins."""
     slopes, offsets = np.zeros(margins.shape[1], dtype=np.float32), np.zeros(margins.shape[1], dtype=np.float32)
     for k in range(margins.shape[1]):
         platt = LogisticRegression(C=1e3).fit(margins[:, [k]], gold[:, k])
         slopes[k], offsets[k] = platt.coef_[0, 0], platt.intercept_[0]
-    return slopes, offsets
+    return Calibration(slopes, offsets)
 
 
-def _choose_threshold(scores: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
-    """The lowest score from `MIN_THRESHOLD` on at which the held-out precision reaches `MIN_PRECISION`."""
+def _choose_thresholds(
+    labelled: Labelled,
+    scores: NDArray[np.float64],
+    stances: Mapping[tuple[int, str], tuple[Stance, float]],
+    among: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Of each narrative the lowest score from `MIN_THRESHOLD` on at which flags would be precise enough in a feed."""
+    weights = _weigh_as_in_feed(labelled.texts)
+    chosen = []
+    for k, narrative in enumerate(labelled.narratives):
+        said = np.array([stances.get((i, narrative), ("reports", 0.0))[0] == "promotes" for i in range(len(scores))])
+        right = np.array([text.labels.get(narrative) == "promotes" for text in labelled.texts])
+        flagged = np.flatnonzero(said & among & (scores[:, k] >= MIN_THRESHOLD))
+        chosen.append(_choose_threshold(scores[flagged, k], right[flagged], weights[flagged]))
+    return np.array(chosen, dtype=np.float64)
+
+
+def _weigh_as_in_feed(texts: Sequence[LabelledText]) -> NDArray[np.float64]:
+    kinds = [_kind_in_feed(text) for text in texts]
+    counts = Counter(kinds)
+    return np.array([FEED_MIX[kind] * len(texts) / counts[kind] for kind in kinds])
+
+
+def _kind_in_feed(text: LabelledText) -> str:
+    if text.labels:
+        return "promotes" if "promotes" in text.labels.values() else "others"
+    return "near_miss" if text.kind == "near_miss" else "none"
+
+
+def _choose_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    """The lowest score at and above which the weighted share of the right ones reaches `MIN_PRECISION`."""
     order = np.argsort(-scores, kind="stable")
-    precision = np.cumsum(gold[order]) / np.arange(1, len(order) + 1)
-    reached = [float(s) for s, p in zip(scores[order], precision, strict=True) if p >= MIN_PRECISION and s >= MIN_THRESHOLD]
+    precision = np.cumsum((weights * right)[order]) / np.cumsum(weights[order])
+    # Of equal scores only the last one's precision counts, which is that of them all.
+    is_last = np.diff(scores[order], append=-np.inf) < 0
+    reached = [float(s) for s, p in zip(scores[order][is_last], precision[is_last], strict=True) if p >= MIN_PRECISION]
     return round(min(reached, default=0.99), 4)
 
 
-def _gold_stances(corpus: Sequence[LabelledText], pairs: Sequence[tuple[int, str]]) -> NDArray[np.intp]:
-    return np.array([STANCES.index(corpus[i].labels[narrative]) for i, narrative in pairs])
+def _choose_least_promotes(corpus: Sequence[LabelledText], answers: Sequence[_FoldAnswers]) -> tuple[float, float]:
+    """The least probabilities of "promotes", for plain and for contested texts."""
+    stances = np.vstack([answer.stances for answer in answers])
+    contested = np.array([said for answer in answers for said in answer.contested], dtype=bool)
+    pairs = [pair for answer in answers for pair in answer.pairs]
+    is_gold = np.array([name in corpus[i].labels for i, name in pairs], dtype=bool)
+    gold = np.array([STANCES.index(corpus[i].labels.get(name, STANCES[0])) for i, name in pairs])
+    plain = _choose_min_promotes(stances[~contested & is_gold], gold[~contested & is_gold])
+    said = _choose_min_promotes(stances[contested & is_gold], gold[contested & is_gold])
+    return plain, max(said, MIN_PROMOTES_CONTESTED)
 
 
 def _choose_min_promotes(stances: NDArray[np.float64], gold: NDArray[np.intp]) -> float:
@@ -270,3 +431,13 @@ def _choose_min_promotes(stances: NDArray[np.float64], gold: NDArray[np.intp]) -
     others = np.sort(stances[gold != STANCES.index("promotes"), STANCES.index("promotes")])[::-1]
     allowed = int(MAX_FALSE_PROMOTES * len(others))
     return round(float(min(0.99, max(0.5, others[allowed] + 1e-4 if len(others) else 0.5))), 4)
+
+
+def _hold_out_stances(
+    answers: Sequence[_FoldAnswers], plain: float, contested: float
+) -> dict[tuple[int, str], tuple[Stance, float]]:
+    return {
+        pair: choose_stance(row, least_promotes(plain, contested, title, said))
+        for answer in answers
+        for pair, row, said, title in zip(answer.pairs, answer.stances, answer.contested, answer.titles, strict=True)
+    }

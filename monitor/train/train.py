@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from monitor.bundle import save_bundle
 from monitor.records import STANCES
-from monitor.stages.classify import choose_stance, least_promotes
-from monitor.train.card import render_card
+from monitor.train.card import CALIBRATION_PICTURE, render_card
 from monitor.train.corpus import hash_corpus, load_labelled
 from monitor.train.evaluate import Judged, evaluate
 from monitor.train.fit import fit_model
+from monitor.train.picture import draw_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from monitor.codebook import Codebook
+    from monitor.ports import Encoder
     from monitor.records import LabelledText
     from monitor.train.fit import Fitted
 
 DEFAULT_SEED = 20140227
+MADE_WITH = ("narrative-monitor", "scikit-learn", "numpy", "scipy", "matplotlib")
 
 
 def train_bundle(  # noqa: PLR0913 - all by keyword
@@ -32,23 +35,27 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
     codebook: Codebook,
     codebook_path: Path,
     seed: int = DEFAULT_SEED,
+    encoder: Encoder | None = None,
     jobs: int = -1,
     report_progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, dict[str, Any]]:
     """Train on labelled JSON Lines; the new bundle's folder below ``parent``, and its held-out metrics."""
     corpus = load_labelled(corpus_paths, codebook.ids)
-    fitted = fit_model(corpus, seed=seed, jobs=jobs, report_progress=report_progress)
-    metrics = evaluate(corpus, _judge_held_out(corpus, fitted), fitted.model.narratives)
+    fitted = fit_model(corpus, seed=seed, encoder=encoder, jobs=jobs, report_progress=report_progress)
+    report_progress("measuring on the held-out answers")
+    metrics = evaluate(corpus, _judge_held_out(corpus, fitted), fitted.model.narratives, seed=seed)
     settings = {
         "codebook_version": codebook.version,
+        "codebook_sha256": hashlib.sha256(codebook_path.read_bytes()).hexdigest(),
         "languages": sorted({text.document.lang or "und" for text in corpus}),
         "seed": seed,
         "corpus_sha256": hash_corpus(corpus_paths),
         "corpus_texts": len(corpus),
-        "made_with": {name: version(name) for name in ("narrative-monitor", "scikit-learn", "numpy", "scipy")},
+        "made_with": {name: version(name) for name in MADE_WITH},
     }
     extra = {
         "CARD.md": render_card(corpus, metrics, settings, codebook).encode(),
+        CALIBRATION_PICTURE: draw_calibration(metrics, title="Calibration on held-out texts"),
         "metrics.json": (json.dumps(metrics, indent=1, ensure_ascii=False) + "\n").encode(),
         "codebook.yaml": codebook_path.read_bytes(),
     }
@@ -58,19 +65,15 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
 
 def _judge_held_out(corpus: Sequence[LabelledText], fitted: Fitted) -> list[dict[str, Judged]]:
     """What the cross-validation's models said, each of texts it had not seen, at the final thresholds."""
-    model, held_out = fitted.model, fitted.held_out
-    stances = {
-        pair: choose_stance(row, least_promotes(context, model.min_promotes, model.min_promotes_contested))[0]
-        for pair, context, row in zip(held_out.pairs, held_out.contexts, held_out.stances, strict=True)
-    }
+    narratives, held_out = fitted.model.narratives, fitted.held_out
     judged: list[dict[str, Judged]] = []
     for i in range(len(corpus)):
         row = {}
-        for k, narrative in enumerate(model.narratives):
-            score = float(held_out.scores[i, k])
-            # A narrative that the text does not carry has no gold stance; taking it as promoted errs on the strict side.
-            stance = stances.get((i, narrative), STANCES[0])
-            is_carried = score >= model.thresholds[k]
-            row[narrative] = Judged(score, stance, is_carried=bool(is_carried), flagged=bool(is_carried and stance == "promotes"))
+        for k, narrative in enumerate(narratives):
+            # What was never a candidate has no stance; taking it as promoted errs on the strict side.
+            stance, _ = held_out.stances.get((i, narrative), (STANCES[0], 1.0))
+            is_carried = bool(held_out.carried[i, k])
+            flagged = is_carried and stance == "promotes"
+            row[narrative] = Judged(float(held_out.scores[i, k]), stance, is_carried=is_carried, flagged=flagged)
         judged.append(row)
     return judged

@@ -37,7 +37,8 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv = ['monitor', '--help']\nfrom monitor.cli import main\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert done.code == 0, done.code\n"
-        "heavy = {'sklearn', 'pandas', 'sqlalchemy', 'numpy', 'scipy', 'aiohttp', 'pydantic', 'jinja2', 'rich', 'feedparser'}\n"
+        "heavy = {'sklearn', 'pandas', 'sqlalchemy', 'numpy', 'scipy', 'aiohttp', 'pydantic', 'jinja2', 'rich', 'feedparser',\n"
+        "         'matplotlib'}\n"
         "loaded = heavy & set(sys.modules)\nassert not loaded, loaded\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -87,7 +88,7 @@ def test_each_mistake_has_its_exit_code_and_one_clear_message(
     assert not list(tmp_path.glob("digests/**/*"))
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "weights.npz", "claim_prefixes.txt", "SHA256SUMS", "CARD.md"])
+@pytest.mark.parametrize("name", ["bundle.json", "weights.npz", "prefixes.txt", "SHA256SUMS", "CARD.md"])
 def test_a_bundle_with_one_changed_byte_is_refused(tmp_path: Path, monitor: Monitor, name: str) -> None:
     bundle = tmp_path / current_bundle()
     shutil.copytree(MODELS / current_bundle(), bundle)

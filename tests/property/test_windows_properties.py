@@ -2,9 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.records import Document
-from monitor.stages.classify import assess
-from monitor.stages.windows import Sentence, make_windows, split_sentences
-from tests.factories import make_model
+from monitor.stages.windows import MAX_SENTENCE_CHARS, make_windows, read_document, split_sentences
+from monitor.text import WORD
 
 PIECES = [
     "Единогласно за. ",
@@ -46,23 +45,30 @@ def test_no_letter_is_left_out_of_the_sentences(document, lang):
         assert "".join(kept.split()) == "".join(getattr(document, field).split())
 
 
-@given(st.lists(st.integers(0, 60), max_size=60), st.booleans(), st.integers(1, 50))
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=60), st.booleans(), st.integers(1, 50))
 def test_windows_go_forward_and_leave_no_sentence_out(words, has_title, window_words):
-    body = tuple(Sentence("text", 0, 0, " ".join(["слово"] * count)) for count in words)
-    sentences = (Sentence("title", 0, 5, "Мост"), *body) if has_title else body
-    windows = make_windows(sentences, window_words=window_words)
-    assert {n for w in windows for n in range(w.first, w.last)} == set(range(len(sentences)))
+    windows = make_windows(words, has_title=has_title, window_words=window_words)
+    assert {n for w in windows for n in range(w.first, w.last)} == set(range(len(words)))
     spans = [(w.first, w.last) for w in windows]
     assert spans == sorted(set(spans))
+    assert windows[-1].last == len(words)
 
 
-@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=2, max_size=60), st.integers(2, 50))
+def test_any_two_neighbours_stand_together_in_some_window(words, window_words):
+    windows = make_windows(words, has_title=False, window_words=window_words)
+    assert all(any(w.first <= n and n + 2 <= w.last for w in windows) for n in range(len(words) - 1))
+
+
+@settings(deadline=None)  # the first text loads the language detector
 @given(documents, st.sampled_from(["ru", "uk", "en", None]))
-def test_evidence_slices_back_to_its_text_and_scores_are_probabilities(document, lang):
-    (assessment,) = assess(make_model(), [Document("d", document.title, document.summary, document.text, lang)])
-    for score in assessment.narratives:
-        assert 0 <= score.score <= 1
-        assert 0 <= score.stance_score <= 1
-        assert score.flagged == (score.is_carried and score.stance == "promotes")
-        for evidence in score.evidence:
-            assert getattr(document, evidence.field)[evidence.start : evidence.end] == evidence.text
+def test_a_reading_is_whole_and_has_windows_where_it_has_a_word(document, lang):
+    reading = read_document(Document("d", document.title, document.summary, document.text, lang))
+    assert len(reading.words) == len(reading.sentences)
+    assert bool(reading.windows) == any(WORD.search(s.text) for s in reading.sentences)
+    assert all(len(s.text) <= MAX_SENTENCE_CHARS for s in reading.sentences if s.field != "title")
+    for window in reading.windows:
+        assert 0 <= window.first < window.last <= len(reading.sentences)
+        joined = reading.join(window.first, window.last)
+        assert joined.startswith(document.title.strip())
+        assert all(s.text in joined for s in reading.sentences[window.first : window.last])

@@ -32,10 +32,10 @@ def test_only_one_bundle_is_kept_in_the_checkout() -> None:
 
 def test_held_out_figures_hold_their_floors(files: dict[str, bytes]) -> None:
     metrics = json.loads(files["metrics.json"])
-    for narrative, floor in {"fake_loyalty": 0.60, "special_operation": 0.70}.items():
+    for narrative, floor in {"fake_loyalty": 0.62, "special_operation": 0.67}.items():
         assert metrics["narratives"][narrative]["average_precision"] >= floor, narrative
-    assert metrics["mean_average_precision"] >= 0.58
+    assert metrics["mean_average_precision"] >= 0.72
     assert metrics["flagged_by_kind"]["general"]["share"] <= 0.01
-    assert metrics["flagged_by_kind"]["near_miss"]["share"] <= 0.06
-    assert metrics["flagged_by_kind"]["refutes"]["share"] <= 0.05
-    assert metrics["flagged_by_kind"]["reports"]["share"] <= 0.05
+    assert metrics["flagged_by_kind"]["near_miss"]["share"] <= 0.01
+    assert metrics["flagged_by_kind"]["refutes"]["share"] <= 0.02
+    assert metrics["flagged_by_kind"]["reports"]["share"] <= 0.02

@@ -11,7 +11,8 @@ import pytest
 
 from monitor.bundle import REQUIRED, SUMS, BundleClassifier, load_bundle, point_to, resolve_bundle, save_bundle, verify_bundle
 from monitor.errors import BundleError
-from tests.factories import make_document, make_model
+from tests.factories import make_calibration, make_document, make_model, make_second_stage
+from tests.fakes import FakeEncoder
 
 SETTINGS = {"codebook_version": 1, "trained_at": "2026-05-14"}
 EXTRA = {"CARD.md": "# Картка\n".encode(), "codebook.yaml": b"version: 1\n", "metrics.json": b"{}\n"}
@@ -21,9 +22,19 @@ DOCUMENTS = [
 ]
 
 
+SECOND = make_second_stage(
+    ((4.0, -1.0), (0.0, 0.5)), weight=0.25, calibration=make_calibration(slope=0.5, offset=-1.0), thresholds=np.array([0.7, 0.8123])
+)
+
+
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     return save_bundle(make_model(), tmp_path / "models", settings=SETTINGS, extra_files=EXTRA)
+
+
+@pytest.fixture
+def two_stages(tmp_path: Path) -> Path:
+    return save_bundle(make_model(second=SECOND), tmp_path / "models", settings=SETTINGS, extra_files=EXTRA)
 
 
 def seal(folder: Path, changed: dict[str, bytes]) -> Path:
@@ -54,23 +65,61 @@ def test_a_bundle_answers_as_the_model_that_it_was_made_from(bundle):
 
 
 def test_every_part_of_a_model_comes_back(bundle):
-    made, loaded = make_model(), load_bundle(bundle)
-    assert loaded.narratives == made.narratives
-    assert loaded.min_promotes == made.min_promotes
-    for name in ("slopes", "offsets", "thresholds", "stance_cues"):
+    made, loaded = make_model(threshold=0.5), load_bundle(bundle)
+    assert (loaded.narratives, loaded.second) == (made.narratives, None)
+    assert (loaded.min_promotes, loaded.min_promotes_contested) == (made.min_promotes, made.min_promotes_contested)
+    assert (loaded.vocabulary.prefixes, loaded.vocabulary.groups) == (made.vocabulary.prefixes, made.vocabulary.groups)
+    assert np.array_equal(loaded.vocabulary.idf, made.vocabulary.idf)
+    for name in ("slopes", "offsets"):
+        assert np.array_equal(getattr(loaded.calibration, name), getattr(made.calibration, name)), name
+    for name in ("weights", "claims_intercept", "thresholds", "stance_intercept", "stance_cues"):
         assert np.array_equal(getattr(loaded, name), getattr(made, name)), name
-    for name in ("claims", "stance"):
-        terms, expected = getattr(loaded, name), getattr(made, name)
-        assert terms.vocabulary.prefixes == expected.vocabulary.prefixes
-        assert np.array_equal(terms.coef, expected.coef)
-        assert np.array_equal(terms.vocabulary.idf, expected.vocabulary.idf)
-        assert np.array_equal(terms.intercept, expected.intercept)
+
+
+def test_every_part_of_a_second_stage_comes_back(two_stages):
+    loaded = load_bundle(two_stages).second
+    assert (loaded.encoder, loaded.weight) == (SECOND.encoder, SECOND.weight)
+    assert np.array_equal(loaded.calibration.slopes, SECOND.calibration.slopes)
+    assert np.array_equal(loaded.calibration.offsets, SECOND.calibration.offsets)
+    for name in ("claims", "claims_intercept", "thresholds"):
+        assert np.array_equal(getattr(loaded, name), getattr(SECOND, name)), name
+
+
+def test_a_bundle_of_two_stages_answers_as_the_model_that_it_was_made_from(two_stages):
+    encoder = FakeEncoder("единогласно")
+    loaded = BundleClassifier(load_bundle(two_stages), encoder)
+    assert loaded.assess(DOCUMENTS) == BundleClassifier(make_model(second=SECOND), encoder).assess(DOCUMENTS)
+    assert encoder.seen
+    assert loaded.bundle_id == two_stages.name
+    assert loaded.thresholds == {"fake_loyalty": 0.7, "crimea_always_russian": 0.8123}
+
+
+def test_without_its_encoder_a_bundle_answers_by_its_first_stage_and_says_so(two_stages):
+    loaded = BundleClassifier(load_bundle(two_stages))
+    assert loaded.assess(DOCUMENTS) == BundleClassifier(make_model()).assess(DOCUMENTS)
+    assert loaded.bundle_id == f"{two_stages.name}+first"
+    assert loaded.thresholds == {"fake_loyalty": 0.5, "crimea_always_russian": 0.5}
+
+
+def test_an_encoder_makes_no_difference_to_a_bundle_of_one_stage(bundle):
+    encoder = FakeEncoder("единогласно")
+    loaded = BundleClassifier(load_bundle(bundle), encoder)
+    assert loaded.assess(DOCUMENTS) == BundleClassifier(make_model()).assess(DOCUMENTS)
+    assert (loaded.bundle_id, encoder.seen) == (bundle.name, [])
+    assert loaded.thresholds == {"fake_loyalty": 0.5, "crimea_always_russian": 0.5}
+
+
+@pytest.mark.parametrize("threshold", [0.5001, 0.7, 0.9526, 0.99])
+def test_a_threshold_is_the_same_number_after_loading(tmp_path, threshold):
+    # A score that equals its threshold counts as carried, so not a bit may be lost.
+    made = save_bundle(make_model(threshold=threshold), tmp_path, settings=SETTINGS, extra_files={})
+    assert set(BundleClassifier(load_bundle(made)).thresholds.values()) == {threshold}
 
 
 def test_odd_features_survive_the_word_lists(tmp_path):
     odd = ("a b", "п'ять", "x\u2028y", "\u0085z", " кр", "q\x0cr")
-    folder = save_bundle(make_model({"n": odd}), tmp_path, settings=SETTINGS, extra_files={})
-    assert set(load_bundle(folder).claims.vocabulary.prefixes) == set(odd)
+    folder = save_bundle(make_model({"n": odd}, refuting=()), tmp_path, settings=SETTINGS, extra_files={})
+    assert set(load_bundle(folder).vocabulary.prefixes) == set(odd)
 
 
 def test_the_same_model_gives_the_same_bytes_and_id(tmp_path, bundle):
@@ -82,7 +131,8 @@ def test_the_same_model_gives_the_same_bytes_and_id(tmp_path, bundle):
 def test_another_model_or_card_gives_another_id(tmp_path, bundle):
     other = save_bundle(make_model(threshold=0.6), tmp_path, settings=SETTINGS, extra_files=EXTRA)
     carded = save_bundle(make_model(), tmp_path, settings=SETTINGS, extra_files=EXTRA | {"CARD.md": b"# Other\n"})
-    assert len({bundle.name, other.name, carded.name}) == 3
+    staged = save_bundle(make_model(second=SECOND), tmp_path, settings=SETTINGS, extra_files=EXTRA)
+    assert len({bundle.name, other.name, carded.name, staged.name}) == 4
 
 
 def test_saving_again_leaves_the_bundle_and_nothing_else(bundle):
@@ -175,10 +225,14 @@ def test_a_bare_pickle_is_refused_unopened(tmp_path, bundle):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        pytest.param({"format": 2}, "has format 2, this program reads 1", id="format"),
+        pytest.param({"format": 1}, "has format 1, this program reads 2", id="older format"),
+        pytest.param({"format": 3}, "has format 3, this program reads 2", id="newer format"),
         pytest.param({"cues": ["verdict"]}, "other stance cues", id="cues"),
         pytest.param({"thresholds": {}}, "cannot be read", id="no thresholds"),
         pytest.param({"min_promotes": None}, "cannot be read", id="no limit"),
+        pytest.param({"min_promotes_contested": None}, "cannot be read", id="no limit for contested texts"),
+        pytest.param({"second_stage": {"encoder": "e"}}, "cannot be read", id="second stage without weights"),
+        pytest.param({"second_stage": "e"}, "cannot be read", id="second stage that is none"),
         pytest.param({"narratives": ["only_one"]}, "cannot be read", id="unknown narrative"),
     ],
 )
@@ -197,12 +251,15 @@ def test_settings_that_are_no_object_are_refused(bundle, content):
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda a: a | {"claim_coef": a["claim_coef"][:, 1:]}, id="too narrow"),
-        pytest.param(lambda a: a | {"claim_coef": a["claim_coef"][0]}, id="one row without its dimension"),
-        pytest.param(lambda a: a | {"claim_coef": a["claim_coef"][:1]}, id="a narrative without weights"),
-        pytest.param(lambda a: a | {"claim_idf": a["claim_idf"][1:]}, id="a feature without idf"),
+        pytest.param(lambda a: a | {"weights": a["weights"][:, 1:]}, id="too narrow"),
+        pytest.param(lambda a: a | {"weights": a["weights"][:, 0]}, id="one column without its dimension"),
+        pytest.param(lambda a: a | {"weights": a["weights"][1:]}, id="a feature without weights"),
+        pytest.param(lambda a: a | {"weights": a["weights"].T}, id="turned"),
+        pytest.param(lambda a: a | {"idf": a["idf"][1:]}, id="a feature without idf"),
+        pytest.param(lambda a: a | {"claims_intercept": a["claims_intercept"][:1]}, id="a narrative without intercept"),
         pytest.param(lambda a: a | {"slopes": a["slopes"][:1]}, id="a narrative without slope"),
-        pytest.param(lambda a: a | {"stance_cues": a["stance_cues"][:, 1:]}, id="a cue without weight"),
+        pytest.param(lambda a: a | {"stance_intercept": a["stance_intercept"][:2]}, id="a stance without intercept"),
+        pytest.param(lambda a: a | {"stance_cues": a["stance_cues"][1:]}, id="a cue without weight"),
         pytest.param(lambda a: {name: a[name] for name in a if name != "offsets"}, id="array missing"),
     ],
 )
@@ -210,6 +267,34 @@ def test_weights_that_do_not_fit_together_are_refused_on_loading(bundle, change)
     sealed = seal(bundle, {"weights.npz": pack(change(read_arrays(bundle)))})
     with pytest.raises(BundleError, match="cannot be read"):
         load_bundle(sealed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda a: a | {"encoder_claims": a["encoder_claims"][:, 1:]}, id="a narrative without weights"),
+        pytest.param(lambda a: a | {"encoder_claims": a["encoder_claims"][0]}, id="one row without its dimension"),
+        pytest.param(lambda a: a | {"encoder_claims": np.float32(1)}, id="a number"),
+        pytest.param(
+            lambda a: a | {"encoder_claims_intercept": a["encoder_claims_intercept"][1:]}, id="a narrative without intercept"
+        ),
+        pytest.param(lambda a: a | {"second_slopes": a["second_slopes"][1:]}, id="a narrative without slope"),
+        pytest.param(lambda a: a | {"second_offsets": a["second_offsets"][1:]}, id="a narrative without offset"),
+        pytest.param(lambda a: {name: a[name] for name in a if name != "encoder_claims"}, id="array missing"),
+    ],
+)
+def test_weights_of_a_second_stage_that_do_not_fit_together_are_refused_on_loading(two_stages, change):
+    sealed = seal(two_stages, {"weights.npz": pack(change(read_arrays(two_stages)))})
+    with pytest.raises(BundleError, match="cannot be read"):
+        load_bundle(sealed)
+
+
+@pytest.mark.parametrize("thresholds", [{}, None, {"fake_loyalty": 0.5}, {"fake_loyalty": "much", "crimea_always_russian": 0.5}])
+def test_a_second_stage_without_all_thresholds_is_refused(two_stages, thresholds):
+    settings = json.loads((two_stages / "bundle.json").read_text())
+    settings["second_stage"]["thresholds"] = thresholds
+    with pytest.raises(BundleError, match="cannot be read"):
+        load_bundle(seal(two_stages, {"bundle.json": json.dumps(settings).encode()}))
 
 
 @pytest.mark.parametrize("keep", [0, 10, -30], ids=["empty", "head only", "without its end"])

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from monitor.text import clean_block, clean_line, count_words, fold, hash_texts, truncate
+from monitor.text import clean_block, clean_line, count_words, find_tokens, fold, hash_texts, truncate
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,32 @@ def test_hash_texts_stays_the_same_over_releases() -> None:
     # Stored with every revision: another value would make every stored article look revised.
     expected = "5549b3c3ad46b1dd07fe13a58b3899e4c4e3e6674fee51f79dfe2b3c7dc431bd"
     assert hash_texts("Паром вышел", "", "В море.") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Паром вышел, в море!", 4, id="punctuation"),
+        pytest.param("кто-то п’ять п'ять", 3, id="dashes and apostrophes inside"),
+        pytest.param("мо\u0301ре и па\u200dром су\xadдно \ufe0f", 4, id="marks and joiners inside"),
+        pytest.param("- — ' 👩\u200d🌾 ❤\ufe0f", 0, id="no words"),
+        pytest.param("2014 год_1", 2, id="digits"),
+    ],
+)
+def test_words_hold_their_marks_and_joiners(text: str, expected: int) -> None:
+    assert count_words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Паром вышел, в море!", ["Паром", "вышел", "в", "море"], id="punctuation"),
+        pytest.param("кто-то п’ять", ["кто-то", "п’ять"], id="dashes and apostrophes"),
+        pytest.param("мо\u0301ре па\u200dром", ["мо\u0301ре", "па\u200dром"], id="marks and joiners"),
+        pytest.param("паром - судно", ["паром", "-", "судно"], id="a dash alone passes for a word"),
+        pytest.param("паром — «судно»", ["паром", "судно"], id="other marks do not"),
+        pytest.param("", [], id="empty"),
+    ],
+)
+def test_tokens_are_words_as_they_stand(text: str, expected: list[str]) -> None:
+    assert find_tokens(text) == expected
