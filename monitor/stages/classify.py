@@ -186,11 +186,12 @@ def soften(margins: NDArray[np.float64]) -> NDArray[np.float64]:
 def _choose_stance(
     model: Model, pairs: Pairs, n: int, probabilities: NDArray[np.float64], *, is_shown: bool
 ) -> tuple[Stance, float]:
-    least = model.min_promotes
-    if is_shown and probabilities[PROMOTES] >= least:
-        # Reading the text for a verdict costs more than all the rest, and can only turn "promotes" down.
-        least = least_promotes(model.min_promotes, model.min_promotes_contested, pairs.title(n), is_contested(pairs.whole_text(n)))
-    return choose_stance(probabilities, least)
+    if not is_shown:
+        # Reading the text for a verdict costs more than all the rest.
+        return choose_stance(probabilities, model.min_promotes)
+    title, says_untrue = pairs.title(n), is_contested(pairs.whole_text(n))
+    least = least_promotes(model.min_promotes, model.min_promotes_contested, title, says_untrue)
+    return choose_stance(probabilities, least, says_untrue=says_untrue or math.isinf(least))
 
 
 def least_promotes(plain: float, contested: float, title: str, says_untrue: bool) -> float:  # noqa: FBT001 - a fact about the text
@@ -200,10 +201,15 @@ def least_promotes(plain: float, contested: float, title: str, says_untrue: bool
     return max(plain, contested) if says_untrue else plain
 
 
-def choose_stance(probabilities: NDArray[np.floating], min_promotes: float) -> tuple[Stance, float]:
-    """The stance and its probability. "promotes" must reach ``min_promotes``: flagging a fact-checker is the worse error."""
+def choose_stance(probabilities: NDArray[np.floating], min_promotes: float, *, says_untrue: bool = False) -> tuple[Stance, float]:
+    """The stance and its probability. "promotes" must reach ``min_promotes``: flagging a fact-checker is the worse error.
+
+    A text that says outright that something told is not so, and does not promote, refutes: with all that is left.
+    """
     if probabilities[PROMOTES] >= min_promotes:
         return "promotes", round(float(probabilities[PROMOTES]), 4)
+    if says_untrue:
+        return "refutes", round(1.0 - float(probabilities[PROMOTES]), 4)
     others = probabilities.copy()
     others[PROMOTES] = -1.0
     chosen = int(others.argmax())

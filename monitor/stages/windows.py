@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sentencex
 
@@ -27,8 +27,7 @@ _PARAGRAPH = re.compile(r"[^\n]+")
 _SEGMENTER_LANGUAGES = frozenset({*LANGUAGES, "bg"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """Characters ``start`` to ``end`` of a document's field."""
 
     field: FieldName
@@ -37,8 +36,7 @@ class Sentence:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Neighbouring sentences scored together: numbers ``first`` to ``last`` (exclusive) in the document's sentences.
 
     The title is scored with every window, since body sentences often leave out who and where.

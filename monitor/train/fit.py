@@ -29,7 +29,7 @@ from monitor.stages.classify import (
     least_promotes,
     soften,
 )
-from monitor.stages.cues import is_contested
+from monitor.stages.cues import has_fact_check_label, is_contested
 from monitor.stages.features import Vocabulary, fold_word, learn_vocabulary
 from monitor.stages.windows import Reading, read_document
 from monitor.train.design import Design
@@ -437,7 +437,7 @@ def _hold_out_stances(
     answers: Sequence[_FoldAnswers], plain: float, contested: float
 ) -> dict[tuple[int, str], tuple[Stance, float]]:
     return {
-        pair: choose_stance(row, least_promotes(plain, contested, title, said))
+        pair: choose_stance(row, least_promotes(plain, contested, title, said), says_untrue=said or has_fact_check_label(title))
         for answer in answers
         for pair, row, said, title in zip(answer.pairs, answer.stances, answer.contested, answer.titles, strict=True)
     }

@@ -266,6 +266,13 @@ def test_the_limit_for_contested_texts_is_never_the_lower_one():
     assert least_promotes(0.9, 0.6, "", says_untrue=True) == 0.9
 
 
+def test_a_text_that_says_that_something_is_untrue_refutes_unless_it_all_but_surely_promotes() -> None:
+    probabilities = np.array([0.3, 0.6, 0.1])
+    assert choose_stance(probabilities, 0.97, says_untrue=True) == ("refutes", 0.7)
+    assert choose_stance(probabilities, 0.97) == ("reports", 0.6)
+    assert choose_stance(np.array([0.98, 0.01, 0.01]), 0.97, says_untrue=True) == ("promotes", 0.98)
+
+
 @pytest.mark.parametrize(
     ("title", "extra", "stance"),
     [
