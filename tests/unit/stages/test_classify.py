@@ -277,9 +277,9 @@ def test_a_text_that_says_that_something_is_untrue_refutes_unless_it_all_but_sur
     ("title", "extra", "stance"),
     [
         pytest.param("Итоги дня", "", "promotes", id="plain"),
-        pytest.param("Итоги дня", "На самом деле это было не так.", "reports", id="contested at once"),
-        pytest.param("Итоги дня", FILLER * 60 + "На самом деле это было не так.", "reports", id="contested far away"),
-        pytest.param("Перевірка: итоги дня", "", "reports", id="label"),
+        pytest.param("Итоги дня", "На самом деле это было не так.", "refutes", id="contested at once"),
+        pytest.param("Итоги дня", FILLER * 60 + "На самом деле это было не так.", "refutes", id="contested far away"),
+        pytest.param("Перевірка: итоги дня", "", "refutes", id="label"),
         pytest.param("Фейк: итоги дня", "", "refutes", id="label that the model knows"),
     ],
 )
