@@ -17,6 +17,7 @@ Stance = Literal["promotes", "reports", "refutes"]
 STANCES: tuple[Stance, ...] = ("promotes", "reports", "refutes")
 FieldName = Literal["title", "summary", "text"]
 FIELD_NAMES: tuple[FieldName, ...] = ("title", "summary", "text")
+FullText = Literal["auto", "never", "always"]
 OutletKind = Literal["state", "occupation", "pro_kremlin", "fringe", "contrast"]
 
 
@@ -32,20 +33,53 @@ class Feed:
     timezone: str | None = None
     proxy: str | None = None
     enabled: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    full_text: FullText | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What the last visits to a feed left behind: HTTP validators and the server's wish to be left alone."""
+    """What the earlier visits to a feed left behind.
+
+    ``etag`` and ``last_modified`` are the server's validators; ``not_before`` is when the next visit is due (None: now).
+    ``moved_to`` is where a lasting redirect sends; ``failures`` and ``unchanged`` count the visits since the last one that
+    succeeded, or that gave a whole document. ``rhythm_s`` is how many seconds the feed usually lets pass between two new
+    items, ``last_new_at`` when it last had one, ``hint_s`` the seconds between visits that the document itself asks for.
+    ``lies`` counts the 304 answers that a forced visit showed to be wrong. ``keys`` are the entries of the last document.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
     not_before: datetime | None = None
+    moved_to: str | None = None
+    failures: int = 0
+    unchanged: int = 0
+    rhythm_s: float | None = None
+    hint_s: float | None = None
+    last_new_at: datetime | None = None
+    last_success_at: datetime | None = None
+    lies: int = 0
+    document_sha256: str | None = None
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What went over the wire, for the archive: ``body`` is the entity as sent, compressed where it was sent compressed."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedFeed:
-    """A feed document as it came: ``body`` is decompressed, otherwise untouched; ``sha256`` is its hex digest."""
+    """A feed document as it came: ``body`` is decompressed, otherwise untouched; ``sha256`` is its hex digest.
+
+    ``moved_to`` is set where every redirect on the way was a lasting one. ``was_forced``: no validators were sent although
+    there were some, to see whether the server's 304 answers were true.
+    """
 
     feed_id: str
     url: str
@@ -56,6 +90,9 @@ class FetchedFeed:
     etag: str | None
     last_modified: str | None
     fetched_at: datetime
+    moved_to: str | None = None
+    was_forced: bool = False
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +104,37 @@ class NotModified:
 
 
 @dataclass(frozen=True, slots=True)
+class PageRequest:
+    """An article's page to fetch. ``proxy`` and ``headers`` are its feed's."""
+
+    article_id: str
+    url: str
+    proxy: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """An article's page as it came; fields as in `FetchedFeed`."""
+
+    article_id: str
+    url: str
+    status: int
+    content_type: str | None
+    body: bytes
+    sha256: str
+    fetched_at: datetime
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One item as its feed gave it, as plain text.
 
     ``key`` identifies it within its feed. ``url`` is the link as found, made absolute; ``identity`` is what makes two
     entries the same article: the canonical URL, or feed and key where the link tells nothing.
     ``published_how`` says how ``published_at`` was arrived at. ``content_sha256`` covers title, summary and text.
+    ``repairs`` names what had to be mended to read it, each with one of the words in the reference.
     """
 
     feed_id: str
@@ -85,6 +147,7 @@ class Entry:
     published_at: datetime
     published_how: str
     content_sha256: str
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +155,15 @@ class ParsedFeed:
     """All entries of one document.
 
     ``rejected`` gives a reason for each item that held nothing to keep; ``degraded`` says what is wrong with a document
-    that was read all the same.
+    that was read all the same. ``clipped`` counts the items beyond the cap, which were not read. ``hint_s`` is how many
+    seconds the document itself asks to wait between visits (``ttl``, ``sy:updatePeriod``).
     """
 
     entries: tuple[Entry, ...]
     rejected: tuple[str, ...] = ()
     degraded: str | None = None
+    clipped: int = 0
+    hint_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
