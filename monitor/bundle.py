@@ -72,6 +72,13 @@ class BundleClassifier:
         return assess(self.model, documents, self.encoder)
 
 
+def answering_id(folder: Path, *, use_encoder: bool) -> str:
+    """The id under which a bundle's classifier answers, without reading its weights."""
+    has_second = bool(json.loads(verify_bundle(folder)["bundle.json"]).get("second_stage"))
+    name = folder.resolve().name
+    return f"{name}{FIRST_STAGE_MARK}" if has_second and not use_encoder else name
+
+
 def resolve_bundle(reference: str | None, models: Path) -> Path:
     """The folder of a bundle: a path, an id under ``models``, or (None, or a file like CURRENT) the one in use.
 

@@ -39,13 +39,14 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
+@click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new; else it waits for the next run.")
 @common_options
-def run(options: Options, *, strict: bool) -> int:
+def run(options: Options, *, strict: bool, assess: bool) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
     from monitor.wiring import run_once  # noqa: PLC0415
 
     with progress_bars(options) as show:
-        outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), report_progress=show)
+        outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), assess=assess, report_progress=show)
     report = outcome.report
     for error in report.errors:
         log.info("%s: %s: %s", error.feed_id or "store", error.kind, error.message)
@@ -67,6 +68,9 @@ def _print_report(report: RunReport, folder: Path) -> None:
     print(f"feeds     {feeds.due} due: {visited}; {feeds.skipped} skipped")
     print(f"entries   {entries.parsed}: {sorted_out}")
     print(f"articles  {report.articles.stored} stored, {report.articles.duplicates} duplicates")
+    pages = report.pages
+    if pages.due:
+        print(f"pages     {pages.due} due: {pages.fetched} fetched, {pages.failed} failed; {pages.revised} gave a fuller text")
     made = report.assessments
     print(f"assessed  {made.made}; {made.pending} pending, {made.failed} failed; {report.flagged} flagged")
     print(f"digest    {folder / 'digest.html'}")
@@ -329,6 +333,46 @@ def _print_comparison(result: dict[str, Any]) -> None:
     print(f"{result['texts']} texts: {flagged['a']} flagged by A, {flagged['b']} by B; ", end="")
     print(f"{flagged['newly']} newly flagged, {flagged['no_longer']} no longer\n")
     print_tables(tabulate_comparison(result))
+
+
+@cli.group()
+def archive() -> None:
+    """Look at the documents as they were fetched."""
+
+
+@archive.command("verify")
+@common_options
+def archive_verify(options: Options) -> int:
+    """Check every stored byte against the hash chain. Anything changed, missing or inserted is named."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.wiring import verify_evidence  # noqa: PLC0415
+
+    with progress_bars(options) as show:
+        found = verify_evidence(options.places, show)
+    if options.as_json:
+        print_json(asdict(found) | {"intact": not found.problems})
+    else:
+        for problem in found.problems:
+            print(f"{problem.kind}: {problem.where}: {problem.message}")
+        state = f"{len(found.problems)} problems" if found.problems else "intact"
+        print(f"{options.places.archive}: {state}; {found.records} documents, {found.bytes} bytes, {found.links} links")
+    return EXIT_PARTIAL if found.problems else EXIT_DONE
+
+
+@archive.command("show")
+@click.argument("sequence", type=int)
+@common_options
+def archive_show(options: Options, sequence: int) -> int:
+    """Write one record to stdout as it was stored (`monitor explain` names them), after checking it."""
+    from monitor.wiring import read_evidence  # noqa: PLC0415
+
+    record = read_evidence(options.places, sequence)
+    if options.as_json:
+        print_json({"sequence": sequence, "bytes": len(record), "record": record.decode("latin-1")})
+    else:
+        sys.stdout.buffer.write(record)
+    return EXIT_DONE
 
 
 @cli.command()

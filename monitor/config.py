@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from yaml.nodes import Node
 
 MAX_BYTES = 5_000_000
+_HEADER_NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+# These belong to the exchange: to set them would break it, or get past the guards.
+_OWN_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "accept-encoding"}
+    | {"if-none-match", "if-modified-since", "proxy-authorization", "range"}
+)
 
 
 def _check_zone(name: str) -> str:
@@ -42,9 +49,18 @@ def _check_contact(contact: str) -> str:
 
 
 def _check_proxy(proxy: str) -> str:
-    if not proxy.startswith(("http://", "https://")):
-        raise ValueError(f"{proxy!r} is no HTTP proxy; write http://HOST:PORT")
+    if not proxy.startswith(("http://", "https://", "socks4://", "socks5://", "socks5h://")):
+        raise ValueError(f"{proxy!r} is no proxy; write http://HOST:PORT or socks5://HOST:PORT")
     return proxy
+
+
+def _check_headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.match(name) or name.lower() in _OWN_HEADERS:
+            raise ValueError(f"{name!r} is no header that may be set; leave out those that the exchange itself needs")
+        if any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise ValueError(f"the value of {name!r} holds a control character; write it in one line")
+    return headers
 
 
 Zone = Annotated[str, AfterValidator(_check_zone)]
@@ -67,6 +83,18 @@ class FetchSettings(_Strict):
     full_text: Literal["auto", "never", "always"] = Field("auto", description="When article pages are fetched.")
 
 
+class ArchiveSettings(_Strict):
+    """How long the documents are kept as they were fetched."""
+
+    enabled: bool = Field(default=True, description="Keep every document as it was fetched, in WARC files with a hash chain.")
+    keep_days: int = Field(
+        365, ge=1, le=36_500, description="Days after which documents are dropped, but evidence of flagged items."
+    )
+    max_bytes: int = Field(
+        20_000_000_000, ge=1_000_000, description="Size above which the oldest are dropped, but evidence of flagged items."
+    )
+
+
 class Settings(_Strict):
     """What holds for all feeds."""
 
@@ -75,6 +103,7 @@ class Settings(_Strict):
     )
     timezone: Zone = Field("Europe/Kyiv", description="What a day means in the digest (IANA name).")
     fetch: FetchSettings = FetchSettings()
+    archive: ArchiveSettings = ArchiveSettings()
 
 
 class FeedSettings(_Strict):
@@ -86,7 +115,13 @@ class FeedSettings(_Strict):
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$", description="Language code (ISO 639) of most items.")
     kind: OutletKind | None = Field(None, description="What kind of outlet it is; never what a text carries.")
     timezone: Zone | None = Field(None, description="For dates that come without a zone (IANA name); else settings.timezone.")
-    proxy: Annotated[str, AfterValidator(_check_proxy)] | None = Field(None, description="HTTP proxy for this feed.")
+    proxy: Annotated[str, AfterValidator(_check_proxy)] | None = Field(None, description="HTTP or SOCKS proxy for this feed.")
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
+        default_factory=dict, description="HTTP headers to send with this feed's requests, such as a User-Agent."
+    )
+    full_text: Literal["auto", "never", "always"] | None = Field(
+        None, description="When this feed's article pages are fetched; else settings.fetch.full_text."
+    )
     enabled: bool = Field(default=True, description="false pauses the feed.")
 
 
@@ -276,4 +311,6 @@ def _make_feed(feed: FeedSettings, settings: Settings) -> Feed:
         timezone=feed.timezone or settings.timezone,
         proxy=feed.proxy,
         enabled=feed.enabled,
+        headers=tuple(feed.headers.items()),
+        full_text=feed.full_text,
     )

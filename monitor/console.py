@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table as Drawn
 
-    from monitor.pipeline import Progress
+    from monitor.pipeline.parts import Progress
     from monitor.train.report import Table
     from monitor.wiring import Clock, Places
 
@@ -34,6 +34,10 @@ _COMMON = (
     click.option(
         "--digests", type=click.Path(path_type=Path), envvar="MONITOR_DIGESTS", default=Path("digests"), show_default=True,
         help="Folder of the digests.",
+    ),
+    click.option(
+        "--archive", type=click.Path(path_type=Path), envvar="MONITOR_ARCHIVE", default=Path("archive"), show_default=True,
+        help="Folder of the documents as they were fetched.",
     ),
     click.option("--bundle", envvar="MONITOR_BUNDLE", help="Folder or id of a bundle [default: models/CURRENT]."),
     click.option(
@@ -52,7 +56,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has. They arrive as one `Options`."""
 
     def run(**given: Any) -> Any:
-        names = ("feeds", "db", "digests", "bundle", "use_encoder", "now", "as_json", "log_format", "verbose", "quiet")
+        names = ("feeds", "db", "digests", "archive", "bundle", "use_encoder", "now", "as_json", "log_format", "verbose", "quiet")
         options = Options(**{name: given.pop(name) for name in names})
         return command(options, **given)
 
@@ -67,11 +71,11 @@ class Options:
     """The common options of one call."""
 
     def __init__(  # noqa: PLR0917
-        self, feeds: Path | None, db: str, digests: Path, bundle: str | None, use_encoder: bool, now: str | None, as_json: bool,
-        log_format: str, verbose: int, quiet: bool,
+        self, feeds: Path | None, db: str, digests: Path, archive: Path, bundle: str | None, use_encoder: bool, now: str | None,
+        as_json: bool, log_format: str, verbose: int, quiet: bool,
     ) -> None:  # fmt: skip
         self._feeds, self._db, self._digests, self._bundle, self._now = feeds, db, digests, bundle, now
-        self._use_encoder = use_encoder
+        self._use_encoder, self._archive = use_encoder, archive
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         _start_logging(log_format, logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
 
@@ -80,7 +84,7 @@ class Options:
         """Where things are."""
         from monitor.wiring import Places  # noqa: PLC0415
 
-        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd(), self._use_encoder)
+        return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd(), self._use_encoder, self._archive)
 
     @property
     def clock(self) -> Clock:

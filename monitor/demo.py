@@ -37,7 +37,7 @@ def write_demo_feeds(path: Path, base_url: str) -> None:
         | ({"kind": kind} if kind else {})
         for name, outlet, lang, kind, zone in _FEEDS
     ]
-    fetch = {"min_delay_s": 0.0, "per_host": 4, "allow_private_networks": True}
+    fetch = {"min_delay_s": 0.0, "per_host": 4, "allow_private_networks": True, "full_text": "never"}
     settings = {"contact": "mailto:demo@example.org", "timezone": "Europe/Kyiv", "fetch": fetch}
     path.write_text(yaml.safe_dump({"settings": settings, "feeds": feeds}, sort_keys=False), encoding="utf-8")
 

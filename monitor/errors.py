@@ -7,15 +7,23 @@
     │   ├── ConfigError         2  feeds.yaml or the environment
     │   └── CorpusError         2  labelled JSON Lines that cannot be used
     ├── StoreError              4  the database
+    │   └── ArchiveError        4  the archive of fetched documents
     ├── BundleError             5  the trained model
     ├── RunLockedError         75  another run holds the lock
     ├── FetchError              -  one feed could not be fetched (a line in the report)
-    └── FeedDocumentError       -  one fetched document is no feed (a line in the report)
+    ├── FeedDocumentError       -  one fetched document is no feed (a line in the report)
+    ├── PageError               -  one article's page holds no article (a line in the report)
+    └── WorkerError             -  a worker process gave no answer (a line in the report)
+        ├── WorkerTimeoutError  -  it took too long and was killed
+        ├── WorkerMemoryError   -  it needed too much memory
+        └── WorkerDiedError     -  it crashed or was killed by others
 
 Every message names the thing, says what is wrong with it and what to do next.
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 EXIT_DONE = 0
 EXIT_PARTIAL = 3
@@ -51,6 +59,10 @@ class StoreError(MonitorError):
     exit_code = 4
 
 
+class ArchiveError(StoreError):
+    """The archive cannot be read or written."""
+
+
 class BundleError(MonitorError):
     """A bundle is missing, damaged, or was made for another version of this program."""
 
@@ -78,3 +90,33 @@ class FeedDocumentError(MonitorError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        # It crosses from the process that parses to ours; by default only the message would.
+        return type(self), (self.kind, str(self))
+
+
+class PageError(FeedDocumentError):
+    """An article's page holds no article. ``kind`` says what it is instead."""
+
+
+class WorkerError(MonitorError):
+    """A worker process gave no answer; only the one task is lost. ``kind`` groups causes."""
+
+    kind = "crashed"
+
+
+class WorkerTimeoutError(WorkerError):
+    """A task took longer than it may; its process was killed."""
+
+    kind = "too_slow"
+
+
+class WorkerMemoryError(WorkerError):
+    """A task needed more memory than it may have."""
+
+    kind = "too_big"
+
+
+class WorkerDiedError(WorkerError):
+    """A task's process ended before it answered."""

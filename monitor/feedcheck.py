@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, FetchError
-from monitor.pipeline import Progress
+from monitor.pipeline.parts import Progress
 from monitor.records import Feed, FeedState, FetchedFeed, NotModified
-from monitor.stages.parse import parse_feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from monitor.ports import Fetcher
+    from monitor.records import ParsedFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,18 @@ class FeedCheck:
     message: str
 
 
-def check_feeds(fetcher: Fetcher, feeds: Sequence[Feed], report_progress: Callable[[Progress], None]) -> list[FeedCheck]:
+def check_feeds(
+    fetcher: Fetcher,
+    parse: Callable[[Feed, FetchedFeed], ParsedFeed],
+    feeds: Sequence[Feed],
+    report_progress: Callable[[Progress], None],
+) -> list[FeedCheck]:
     """Try every feed, unconditionally; in the order given."""
 
     async def visit() -> dict[str, FeedCheck]:
         checks: dict[str, FeedCheck] = {}
         async for feed, outcome in fetcher.fetch_feeds([(feed, FeedState()) for feed in feeds]):
-            checks[feed.id] = _judge(feed, outcome)
+            checks[feed.id] = _judge(feed, outcome, parse)
             report_progress(Progress("check", len(checks), len(feeds)))
         return checks
 
@@ -45,14 +50,16 @@ def check_feeds(fetcher: Fetcher, feeds: Sequence[Feed], report_progress: Callab
     return [found[feed.id] for feed in feeds]
 
 
-def _judge(feed: Feed, outcome: FetchedFeed | NotModified | FetchError) -> FeedCheck:
+def _judge(
+    feed: Feed, outcome: FetchedFeed | NotModified | FetchError, parse: Callable[[Feed, FetchedFeed], ParsedFeed]
+) -> FeedCheck:
     if isinstance(outcome, FetchError):
         return FeedCheck(feed.id, feed.url, is_ok=False, outcome=outcome.kind, entries=0, newest_at=None, message=str(outcome))
     if isinstance(outcome, NotModified):
         message = "answered 304 although nothing was known of it; the server lies about changes"
         return FeedCheck(feed.id, feed.url, is_ok=False, outcome="not_modified", entries=0, newest_at=None, message=message)
     try:
-        parsed = parse_feed(feed, outcome)
+        parsed = parse(feed, outcome)
     except FeedDocumentError as error:
         return FeedCheck(feed.id, feed.url, is_ok=False, outcome=error.kind, entries=0, newest_at=None, message=str(error))
     stated = [entry.published_at for entry in parsed.entries if not entry.published_how.startswith("time of fetching")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,30 +13,71 @@ if TYPE_CHECKING:
 
     from monitor.errors import FetchError
     from monitor.records import (
+        ArchiveHead,
+        ArchiveRef,
         Assessment,
         AssessmentCounts,
-        Decided,
         Digest,
         Document,
         Entry,
+        Exchange,
         Feed,
         FeedState,
         FetchedFeed,
-        KnownArticle,
-        KnownEntry,
+        FetchedPage,
+        Known,
         NotModified,
+        PageOutcome,
+        PageRequest,
         PendingRevision,
         RunReport,
+        TakenDocument,
+        Visit,
     )
 
 
 class Fetcher(Protocol):
-    """Gets feed documents from the web."""
+    """Gets feed documents and article pages from the web."""
 
     def fetch_feeds(
-        self, feeds: Sequence[tuple[Feed, FeedState]]
+        self, feeds: Sequence[tuple[Feed, FeedState]], *, forced: frozenset[str] = frozenset()
     ) -> AsyncIterator[tuple[Feed, FetchedFeed | NotModified | FetchError]]:
-        """One outcome for each feed, in order of completion."""
+        """One outcome for each feed, in order of completion. ``forced`` feeds are asked for the whole document in any case."""
+        ...
+
+    def fetch_pages(self, requests: Sequence[PageRequest]) -> AsyncIterator[tuple[PageRequest, FetchedPage | FetchError]]:
+        """One outcome for each page, in order of completion."""
+        ...
+
+
+class Archive(Protocol):
+    """Keeps documents as they were fetched. Every method may raise `monitor.errors.ArchiveError`."""
+
+    @property
+    def name(self) -> str:
+        """What tells this archive from others."""
+        ...
+
+    @property
+    def head(self) -> ArchiveHead | None:
+        """The end of the chain; None where nothing is kept yet."""
+        ...
+
+    def append(
+        self,
+        url: str,
+        fetched_at: datetime,
+        exchange: Exchange,
+        *,
+        document_sha256: str,
+        kind: Literal["feed", "page"],
+        feed_id: str | None,
+    ) -> ArchiveRef:
+        """Keep one document."""
+        ...
+
+    def sync(self) -> None:
+        """See to it that what was kept is on the disk."""
         ...
 
 
@@ -64,27 +105,24 @@ class Store(Protocol):
         """What the last visits left behind, by feed id."""
         ...
 
-    def load_known(
-        self, feed_id: str, entries: Sequence[Entry], *, fetched_at: datetime
-    ) -> tuple[dict[str, KnownEntry], dict[str, KnownArticle], dict[str, str]]:
-        """What is stored of these entries: by key, articles by identity, article ids by content hash."""
+    def load_known(self, feed_id: str, entries: Sequence[Entry], *, fetched_at: datetime) -> Known:
+        """What is stored that bears on these entries."""
         ...
 
-    def save_entries(self, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime) -> None:
-        """Keep what was decided of a document's entries."""
+    def save_document(self, run_id: str, taken: TakenDocument) -> None:
+        """Keep what was decided of a document's entries, how the visit went, and what it leaves behind: all or nothing."""
         ...
 
-    def save_visit(
-        self,
-        feed_id: str,
-        outcome: FetchedFeed | NotModified | FetchError,
-        *,
-        run_id: str,
-        visited_at: datetime,
-        entries: int = 0,
-        note: str | None = None,
-    ) -> None:
-        """Record how a visit went and, where it succeeded, the validators for the next one."""
+    def save_visits(self, run_id: str, visited: Sequence[Visit]) -> None:
+        """Record visits that gave no document, and what they leave behind."""
+        ...
+
+    def load_thin(self, *, now: datetime, feed_ids: Sequence[str], max_chars: int | None, limit: int) -> list[PageRequest]:
+        """Pages to fetch: of these feeds' articles whose text has at most ``max_chars`` characters (None: of all), newest first."""
+        ...
+
+    def save_pages(self, outcomes: Sequence[PageOutcome]) -> int:
+        """Record how fetching pages went; what they say becomes a revision of its article where it is richer. Gives how many."""
         ...
 
     def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
@@ -97,6 +135,10 @@ class Store(Protocol):
 
     def save_assessment_failure(self, bundle: str, revision_id: int, message: str, *, failed_at: datetime) -> None:
         """Record that this bundle cannot assess a revision, so that it is counted and not tried for ever."""
+        ...
+
+    def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
+        """Remember where the archive's chain ends."""
         ...
 
     def index_text(self) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from monitor.errors import FetchError
+
 Stance = Literal["promotes", "reports", "refutes"]
 STANCES: tuple[Stance, ...] = ("promotes", "reports", "refutes")
 FieldName = Literal["title", "summary", "text"]
@@ -45,7 +47,7 @@ class FeedState:
     ``moved_to`` is where a lasting redirect sends; ``failures`` and ``unchanged`` count the visits since the last one that
     succeeded, or that gave a whole document. ``rhythm_s`` is how many seconds the feed usually lets pass between two new
     items, ``last_new_at`` when it last had one, ``hint_s`` the seconds between visits that the document itself asks for.
-    ``lies`` counts the 304 answers that a forced visit showed to be wrong. ``keys`` are the entries of the last document.
+    ``lies`` counts the 304 answers that a forced visit showed to be wrong; ``document_sha256`` is the last document's.
     """
 
     etag: str | None = None
@@ -60,7 +62,6 @@ class FeedState:
     last_success_at: datetime | None = None
     lies: int = 0
     document_sha256: str | None = None
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,13 @@ class NotModified:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """An article's page to fetch. ``proxy`` and ``headers`` are its feed's."""
+    """An article's page to fetch. ``proxy`` and ``headers`` are those of its feed ``feed_id``."""
 
     article_id: str
     url: str
     proxy: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    feed_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,36 @@ class FetchedPage:
     sha256: str
     fetched_at: datetime
     exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedPage:
+    """The article in a page, as plain text. ``published_raw`` is the date as written there."""
+
+    title: str
+    text: str
+    published_raw: str | None = None
+    is_paywalled: bool = False
+    canonical_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRef:
+    """Where a document lies in the archive: its place in the chain, the file, and the record's bytes in it."""
+
+    sequence: int
+    file: str
+    offset: int
+    length: int
+    record_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveHead:
+    """The end of the archive's chain."""
+
+    sequence: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +218,20 @@ class KnownArticle:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows that bears on a document's entries.
+
+    ``entries`` by key within the feed, ``articles`` by identity, ``by_content`` article ids by content hash; ``last_keys`` are
+    the keys of the feed's document before this one, in its order.
+    """
+
+    entries: dict[str, KnownEntry] = field(default_factory=dict)
+    articles: dict[str, KnownArticle] = field(default_factory=dict)
+    by_content: dict[str, str] = field(default_factory=dict)
+    last_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The entry is in the store as it is."""
 
@@ -221,6 +267,56 @@ class Duplicate:
 
 
 Decided = Seen | Fresh | Revised | Duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class TakenDocument:
+    """A feed document with all that was made of it: what the store keeps in one step."""
+
+    fetched: FetchedFeed
+    parsed: ParsedFeed
+    decided: tuple[Decided, ...]
+    vanished: tuple[str, ...]
+    state: FeedState
+    archive_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit that gave no document to keep. ``state`` is what it leaves behind."""
+
+    feed_id: str
+    outcome: NotModified | FetchError
+    state: FeedState
+    visited_at: datetime
+    document_sha256: str | None = None
+    archive_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What an article's page says: the fetched document's hash, and the text in it."""
+
+    title: str
+    text: str
+    document_sha256: str
+    archive_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """How fetching an article's page went. ``page`` is None where ``outcome`` is not ``fetched``.
+
+    ``not_before`` is when to try again; None: this text of the article is done with. ``is_gone``: the page answered 404 or 410.
+    """
+
+    request: PageRequest
+    at: datetime
+    outcome: str
+    message: str | None = None
+    page: PageText | None = None
+    not_before: datetime | None = None
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +430,16 @@ class ArticleCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCounts:
+    """Article pages of a run: ``due = fetched + failed``; ``revised`` of the fetched ones gave their article a richer text."""
+
+    due: int = 0
+    fetched: int = 0
+    failed: int = 0
+    revised: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AssessmentCounts:
     """``pending`` and ``failed`` are what the store holds at the end of the run, for the bundle in use."""
 
@@ -353,6 +459,7 @@ class RunReport:
     feeds: FeedCounts = FeedCounts()
     entries: EntryCounts = EntryCounts()
     articles: ArticleCounts = ArticleCounts()
+    pages: PageCounts = PageCounts()
     assessments: AssessmentCounts = AssessmentCounts()
     flagged: int = 0
     errors: tuple[RunError, ...] = ()
@@ -430,6 +537,45 @@ class StanceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class NarrativeEdit:
+    """An edit after which an article promotes other narratives than before. Both texts are revisions from the same source."""
+
+    article_id: str
+    title: str
+    url: str | None
+    outlet: str
+    edited_at: datetime
+    before_revision: int
+    revision: int
+    appeared: tuple[str, ...]
+    vanished: tuple[str, ...]
+    before_text: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An article that its feed no longer lists although it lists older ones, or whose page is gone (``is_page``)."""
+
+    article_id: str
+    title: str
+    url: str | None
+    outlet: str
+    removed_at: datetime
+    is_page: bool
+    narratives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What outlets did to their articles on one day. ``removals`` are those of flagged articles, ``removed`` counts all."""
+
+    edits: tuple[NarrativeEdit, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """Everything that a day's digest says; rendering adds nothing to it."""
 
@@ -442,6 +588,7 @@ class Digest:
     health: tuple[FeedHealth, ...]
     runs: int
     last_run: RunReport | None
+    changes: Changes = Changes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,6 +620,19 @@ class RevisionHistory:
     published_how: str
     fetched_at: datetime
     assessments: tuple[StoredAssessment, ...]
+    source: str = "feed"
+    repairs: tuple[str, ...] = ()
+    archive_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """How the last try to fetch an article's page went."""
+
+    tried_at: datetime
+    outcome: str
+    message: str | None
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,3 +644,6 @@ class ArticleHistory:
     current_revision: int
     copies: tuple[Copy, ...]
     revisions: tuple[RevisionHistory, ...]
+    vanished_at: datetime | None = None
+    gone_at: datetime | None = None
+    page: PageState | None = None

@@ -41,9 +41,10 @@ def canonicalize_url(url: str) -> str:
     """
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port not in {None, 80, 443} else ""
-    kept = sorted(pair for pair in parts.query.split("&") if pair and not _tells_referrer(pair))
+    # Escaped first: sorting what is not yet in its last form would sort again, and otherwise, the second time.
+    kept = sorted(_escape(pair) for pair in parts.query.split("&") if pair and not _tells_referrer(pair))
     path = _escape(parts.path) or "/"
-    return urlunsplit(("https", _encode_host(parts.hostname or "") + port, path, "&".join(map(_escape, kept)), ""))
+    return urlunsplit(("https", _encode_host(parts.hostname or "") + port, path, "&".join(kept), ""))
 
 
 def _tells_referrer(pair: str) -> bool:

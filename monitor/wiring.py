@@ -20,16 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
 
+    from monitor.archive.verify import Verification
+    from monitor.archive.writer import Archive
     from monitor.bundle import BundleClassifier
     from monitor.codebook import Codebook
     from monitor.doctor import Finding
     from monitor.feedcheck import FeedCheck
     from monitor.fetch.client import HttpFetcher
-    from monitor.pipeline import Progress
+    from monitor.pipeline.parts import Progress
+    from monitor.readers import Readers
     from monitor.records import Document, LabelledText, RunReport
     from monitor.storage.store import SqlStore
 
 ARTICLES_AT_ONCE = 200
+# What reading one document may take. feedparser needs 0.1 s for the largest real feed seen.
+PARSE_TIMEOUT_S = 4.0
+PARSE_MEMORY_BYTES = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Places:
     bundle: str | None
     working_folder: Path
     use_encoder: bool = True
+    archive: Path = Path("archive")
 
     @property
     def feeds_file(self) -> Path:
@@ -115,39 +122,101 @@ def open_fetcher(config: Config, clock: Clock) -> HttpFetcher:
     return HttpFetcher(limits, user_agent=make_user_agent(__version__, config.settings.contact), read_clock=clock.read)
 
 
+@contextmanager
+def open_readers(workers: int = 2) -> Iterator[Readers]:
+    """Readers of hostile documents; their processes start with the first document that needs one."""
+    from monitor.readers import Readers  # noqa: PLC0415
+    from monitor.workers import WorkerPool  # noqa: PLC0415
+
+    with WorkerPool(workers, timeout_s=PARSE_TIMEOUT_S, max_memory_bytes=PARSE_MEMORY_BYTES) as pool:
+        yield Readers(pool)
+
+
+@contextmanager
+def open_archive(places: Places, config: Config) -> Iterator[Archive | None]:
+    """The archive of fetched documents, for writing; None where it is switched off."""
+    from monitor.archive.writer import Archive  # noqa: PLC0415
+
+    if not config.settings.archive.enabled:
+        yield None
+        return
+    with Archive(places.archive) as archive:
+        yield archive
+
+
 def run_once(
-    places: Places, clock: Clock, *, run_id: str, report_progress: Callable[[Progress], None] = lambda _: None
+    places: Places,
+    clock: Clock,
+    *,
+    run_id: str,
+    assess: bool = True,
+    report_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunOutcome:
-    """One scheduled pass, from due feeds to the day's digest. Everything that can be wrong with the set-up is found first."""
-    from monitor.fetch.politeness import is_due  # noqa: PLC0415
-    from monitor.pipeline import Parts, make_report, run_pipeline  # noqa: PLC0415
+    """One scheduled pass, from due feeds to the day's digest. Everything that can be wrong with the set-up is found first.
+
+    Without ``assess`` nothing is classified: what is new waits for the next run.
+    """
+    from monitor.pipeline.parts import Parts  # noqa: PLC0415
+    from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
     from monitor.stages.render import render_report  # noqa: PLC0415
 
     config = open_config(places)
-    classifier = open_classifier(places)
+    classifier = open_classifier(places) if assess else None
+    bundle_id = classifier.bundle_id if classifier else read_bundle_id(places)
     codebook = open_codebook(places)
     check_writable(places.digests)
     started_at = clock.read()
     day = started_at.astimezone(ZoneInfo(config.settings.timezone)).date()
-    with open_store(places) as store, hold_run_lock(lock_path(places.db_url), started_at=started_at):
-        parts = Parts(open_fetcher(config, clock), classifier, store, is_due, clock.read, clock.timer, report_progress)
-        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
-        report = make_report(
-            tally,
-            store.count_assessments(classifier.bundle_id),
-            run_id=run_id,
-            bundle=classifier.bundle_id,
-            started_at=started_at,
-            finished_at=clock.read(),
+    with (
+        open_store(places) as store,
+        hold_run_lock(lock_path(places.db_url), started_at=started_at),
+        open_archive(places, config) as archive,
+        open_readers() as readers,
+    ):
+        parts = Parts(
+            fetcher=open_fetcher(config, clock),
+            parse=readers.parse,
+            extract=readers.extract,
+            bundle_id=bundle_id,
+            classifier=classifier,
+            store=store,
+            archive=archive,
+            full_text=config.settings.fetch.full_text,
+            read_clock=clock.read,
+            read_timer=clock.timer,
+            report_progress=report_progress,
         )
+        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
+        if archive is not None:
+            _prune_archive(archive, store, config, started_at)
+        counted = store.count_assessments(bundle_id)
+        report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=clock.read())
         store.finish_run(report)
         begun = clock.timer()
-        folder = _write_day(store, places, config, codebook, day, bundle=classifier.bundle_id)
+        folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
         # How long the digest took is known only now; the rest of the day's files does not depend on it.
         report = replace(report, finished_at=clock.read(), seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
         store.finish_run(report)
         write_digest({"run.json": render_report(report)}, places.digests, day)
     return RunOutcome(report, folder)
+
+
+def read_bundle_id(places: Places) -> str:
+    """The id under which the bundle in use answers, without reading its weights."""
+    from monitor.bundle import answering_id, resolve_bundle  # noqa: PLC0415
+
+    return answering_id(resolve_bundle(places.bundle, places.models), use_encoder=places.use_encoder)
+
+
+def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
+    from monitor.archive.retention import find_prunable, prune_archive  # noqa: PLC0415
+
+    limits = config.settings.archive
+    files = find_prunable(archive.folder, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes)
+    if files:
+        evidence = store.load_flagged_documents()
+        prune_archive(archive, files, now=now, is_kept=lambda sha256: sha256 in evidence)
+        store.save_archive_head(archive.head, folder=archive.name, saved_at=now)
 
 
 def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
@@ -188,7 +257,8 @@ def check_feeds(places: Places, clock: Clock, only: Sequence[str], progress: Cal
     if unknown := set(only) - {feed.id for feed in config.feeds}:
         raise UsageError(f"{', '.join(sorted(unknown))}: no such feed in {places.feeds_file}; `monitor feeds list` shows them")
     chosen = [feed for feed in config.feeds if (feed.id in only if only else feed.enabled)]
-    return check(open_fetcher(config, clock), chosen, progress)
+    with open_readers() as readers:
+        return check(open_fetcher(config, clock), readers.parse, chosen, progress)
 
 
 def examine(places: Places, clock: Clock) -> list[Finding]:
@@ -223,6 +293,7 @@ def serve_demo(out: Path, clock: Clock, *, bundle: str | None = None) -> Iterato
             digests=out / "digests",
             bundle=bundle,
             working_folder=Path.cwd(),
+            archive=out / "archive",
         )
 
 
@@ -261,7 +332,7 @@ def evaluate_files(
     report_progress: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Score the bundle on labelled JSON Lines; draws the picture where one is asked for."""
-    from monitor.pipeline import Progress  # noqa: PLC0415
+    from monitor.pipeline.parts import Progress  # noqa: PLC0415
     from monitor.train.corpus import load_labelled  # noqa: PLC0415
     from monitor.train.evaluate import RESAMPLING_SEED, evaluate, judge_texts  # noqa: PLC0415
 
@@ -315,7 +386,7 @@ def compare_bundles(
     report_progress: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
     """What would change from bundle ``a`` to ``b`` on JSON Lines files, or without any on the store's current articles."""
-    from monitor.pipeline import Progress  # noqa: PLC0415
+    from monitor.pipeline.parts import Progress  # noqa: PLC0415
     from monitor.train.compare import Side, compare  # noqa: PLC0415
     from monitor.train.corpus import check_texts, stream_texts  # noqa: PLC0415
 
@@ -341,6 +412,29 @@ def _stream_articles(store: SqlStore) -> Iterator[Document | LabelledText]:
     while batch := store.load_current(after=after, limit=ARTICLES_AT_ONCE):
         yield from (document for _, document in batch)
         after = batch[-1][0]
+
+
+def verify_evidence(places: Places, report_progress: Callable[[Progress], None]) -> Verification:
+    """Check the archive, against the store's memory of its end where there is a store."""
+    from monitor.archive.verify import verify_archive  # noqa: PLC0415
+    from monitor.errors import StoreError  # noqa: PLC0415
+    from monitor.pipeline.parts import Progress  # noqa: PLC0415
+
+    try:
+        with open_store(places, must_exist=True) as store:
+            head = store.load_archive_head(str(places.archive.resolve()))
+    except StoreError:
+        head = None  # the archive can be checked alone, where the store is elsewhere or lost
+    return verify_archive(
+        places.archive, expected_head=head, report_progress=lambda done: report_progress(Progress("verify", done, done))
+    )
+
+
+def read_evidence(places: Places, sequence: int) -> bytes:
+    """A document's record as it lies in the archive: WARC headers, HTTP headers, the bytes as fetched."""
+    from monitor.archive.verify import read_record  # noqa: PLC0415
+
+    return read_record(places.archive, sequence).warc
 
 
 def use_bundle(places: Places, reference: str) -> str:

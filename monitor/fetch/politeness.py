@@ -9,17 +9,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from monitor.errors import FetchError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from monitor.records import FeedState
-
 MAX_RETRY_AFTER_S = 24 * 3600.0
-
-
-def is_due(state: FeedState, now: datetime) -> bool:
-    """Whether a feed may be visited: unless its server asked to be left alone until later."""
-    return state.not_before is None or now >= state.not_before
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
@@ -38,19 +33,30 @@ def _aware(at: datetime) -> datetime:
 
 
 class HostGate:
-    """Lets through so many requests to one host at once, and so many seconds apart."""
+    """Lets through so many requests to one host at once, so many seconds apart, and none while the host wants to be left alone."""
 
     def __init__(self, *, per_host: int, min_delay_s: float) -> None:
         self._min_delay_s = min_delay_s
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._next_at: dict[str, float] = {}
+        self._paused_until: dict[str, float] = {}
+
+    def pause(self, host: str, seconds: float) -> None:
+        """Let nobody in for so long."""
+        until = asyncio.get_running_loop().time() + seconds
+        self._paused_until[host] = max(until, self._paused_until.get(host, 0.0))
 
     @asynccontextmanager
     async def enter(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn at a host, and hold it."""
+        """Wait for a turn at a host, and hold it. Raises `FetchError` while the host wants to be left alone."""
+        clock = asyncio.get_running_loop().time
         async with self._slots[host]:
-            clock = asyncio.get_running_loop().time
-            turn = max(clock(), self._next_at.get(host, 0.0))
-            self._next_at[host] = turn + self._min_delay_s
-            await asyncio.sleep(max(0.0, turn - clock()))
+            # One at a time looks at the clock, so that two requests never start closer than they may.
+            async with self._turns[host]:
+                await asyncio.sleep(max(0.0, self._next_at.get(host, 0.0) - clock()))
+                wait_s = self._paused_until.get(host, 0.0) - clock()
+                if wait_s > 0:
+                    raise FetchError("host_paused", f"{host} asked to be left alone for {wait_s:.0f} s more", retry_after_s=wait_s)
+                self._next_at[host] = clock() + self._min_delay_s
             yield

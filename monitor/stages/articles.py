@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from monitor.records import Decided, Duplicate, Entry, Fresh, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import Decided, Duplicate, Entry, Fresh, Known, KnownArticle, KnownEntry, Revised, Seen
 from monitor.text import count_words
 
 if TYPE_CHECKING:
@@ -25,18 +25,9 @@ def is_copy_candidate(entry: Entry) -> bool:
     return count_words(f"{entry.title} {entry.summary} {entry.text}") >= MIN_COPY_WORDS
 
 
-def decide_entries(
-    entries: Sequence[Entry],
-    known_entries: dict[str, KnownEntry],
-    known_articles: dict[str, KnownArticle],
-    article_by_content: dict[str, str],
-) -> tuple[Decided, ...]:
-    """One decision per entry, in order.
-
-    ``known_entries`` by key within the feed, ``known_articles`` by identity, ``article_by_content`` article ids by content
-    hash. What an earlier entry of the same document decides counts for the later ones.
-    """
-    entries_by_key, articles, by_content = dict(known_entries), dict(known_articles), dict(article_by_content)
+def decide_entries(entries: Sequence[Entry], known: Known) -> tuple[Decided, ...]:
+    """One decision per entry, in order. What an earlier entry of the same document decides counts for the later ones."""
+    entries_by_key, articles, by_content = dict(known.entries), dict(known.articles), dict(known.by_content)
     decided: list[Decided] = []
     for entry in entries:
         decision = _decide(entry, entries_by_key.get(entry.key), articles.get(entry.identity), by_content)

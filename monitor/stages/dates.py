@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -54,15 +55,30 @@ _SHAPES = tuple(
     )
 )
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?$")
-_EPOCH = re.compile(r"^\d{10}(\d{3})?$")
+_EPOCH = re.compile(r"^[0-9]{10}([0-9]{3})?$")
+_MONTHS = {stems[0].capitalize(): number for number, stems in _MONTH_STEMS.items()}
+_RFC_822 = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{4})"
+    r" ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))? (GMT|UTC|Z|[+-][0-9]{4})"
+)
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_CLOCK_FIRST = re.compile(r"^(\d{1,2}:\d{2}(?::\d{2})?)[\s,]+(?:\|\s*)?(\S.*\D.*)$")
+_DAYS_BACK = {
+    **dict.fromkeys(("сегодня", "сьогодні", "today"), 0),
+    **dict.fromkeys(("вчера", "вчора", "учора", "yesterday"), 1),
+    **dict.fromkeys(("позавчера", "позавчора"), 2),
+}
+_RELATIVE = re.compile(rf"^(?P<word>{'|'.join(_DAYS_BACK)})(?P<rest>[\s,].*)?$", re.IGNORECASE)
+_NO_YEAR = re.compile(_WEEKDAY + r"(?P<day>\d{1,2})\s(?P<name>[^\W\d]{3,})\.?(?P<rest>(?:[\s,].*)?)$")
 
 
 @dataclass(frozen=True, slots=True)
 class DatedBy:
-    """A time in UTC and how it was arrived at."""
+    """A time in UTC, how it was arrived at, and the word of `Entry.repairs` for it where something had to be assumed."""
 
     at: datetime
     how: str
+    repair: str | None = None
 
 
 def resolve_date(raw: str | None, *, default_zone: str, fetched_at: datetime) -> DatedBy:
@@ -72,26 +88,80 @@ def resolve_date(raw: str | None, *, default_zone: str, fetched_at: datetime) ->
     than a day after ``fetched_at``) gives ``fetched_at``; ``how`` always says which case it was.
     """
     if not raw or not raw.strip():
-        return DatedBy(fetched_at, "time of fetching: no date")
-    read = _read(" ".join(raw.split()), default_zone)
+        return DatedBy(fetched_at, "time of fetching: no date", "date_missing")
+    read = _read_common(raw) or _read(" ".join(raw.split()), default_zone, fetched_at)
     if read is None:
-        return DatedBy(fetched_at, "time of fetching: date unreadable")
+        return DatedBy(fetched_at, "time of fetching: date unreadable", "date_unreadable")
     if read.at < EARLIEST:
-        return DatedBy(fetched_at, "time of fetching: date absurdly old")
+        return DatedBy(fetched_at, "time of fetching: date absurdly old", "date_absurd")
     if read.at > fetched_at + MAX_AHEAD:
-        return DatedBy(fetched_at, "time of fetching: date in the future")
+        return DatedBy(fetched_at, "time of fetching: date in the future", "date_absurd")
     return read
 
 
-def _read(raw: str, default_zone: str) -> DatedBy | None:
+def _read_common(raw: str) -> DatedBy | None:
+    """The two forms that nearly all feeds write; None for all others, and for what is no such time."""
+    try:
+        if match := _RFC_822.fullmatch(raw):
+            day, month, year, hour, minute, second, zone = match.groups()
+            at = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second or 0), tzinfo=_fixed(zone))
+        elif _ISO.fullmatch(raw):
+            at = datetime.fromisoformat(raw).replace(microsecond=0)
+        else:
+            return None
+        return DatedBy(at.astimezone(UTC), "stated")
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def _fixed(zone: str) -> tzinfo:
+    if zone in {"GMT", "UTC", "Z"}:
+        return UTC
+    delta = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
+    return timezone(-delta if zone[0] == "-" else delta)
+
+
+def _read(raw: str, default_zone: str, fetched_at: datetime) -> DatedBy | None:
     if _EPOCH.match(raw):
         return DatedBy(datetime.fromtimestamp(int(raw[:10]), UTC), "stated as seconds since 1970")
-    for shape in _SHAPES:
-        if match := shape.match(raw):
-            try:
+    if match := _CLOCK_FIRST.match(raw):
+        raw = f"{match[2]} {match[1]}"
+    try:
+        for shape in _SHAPES:
+            if match := shape.match(raw):
                 return _from_match(match, default_zone)
-            except (ValueError, OverflowError):
-                return None
+        if match := _RELATIVE.match(raw):
+            return _from_day(match, default_zone, fetched_at)
+        return _without_year(raw, default_zone, fetched_at)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _from_day(match: re.Match[str], default_zone: str, fetched_at: datetime) -> DatedBy | None:
+    """Today, yesterday or the day before, where the feed is."""
+    day = fetched_at.astimezone(ZoneInfo(default_zone)) - timedelta(days=_DAYS_BACK[match["word"].lower()])
+    written = f"{day:%Y-%m-%d} {match['rest'] or ''}".strip()
+    found = _SHAPES[0].match(written)
+    read = _from_match(found, default_zone) if found else None
+    return read and DatedBy(read.at, f"told from the day of fetching; {read.how}", "date_relative")
+
+
+def _without_year(raw: str, default_zone: str, fetched_at: datetime) -> DatedBy | None:
+    """A day and a month: in the latest year in which they do not lie ahead."""
+    match = _NO_YEAR.match(raw)
+    if match is None:
+        return None
+    this_year = fetched_at.astimezone(ZoneInfo(default_zone)).year
+    for year in (this_year, this_year - 1):
+        found = _SHAPES[2].match(f"{match['day']} {match['name']} {year} {match['rest']}".strip())
+        try:
+            read = _from_match(found, default_zone) if found else None
+        except ValueError:
+            # 29 February of a year that has none.
+            continue
+        if read and read.at <= fetched_at + MAX_AHEAD:
+            return DatedBy(read.at, f"no year: {year} assumed; {read.how}", "date_year")
     return None
 
 
@@ -112,7 +182,9 @@ def _from_match(match: re.Match[str], default_zone: str) -> DatedBy | None:
     )
     known, how = zone
     if known is None:
-        return DatedBy(naive.replace(tzinfo=ZoneInfo(default_zone)).astimezone(UTC), f"no zone: {default_zone} assumed")
+        return DatedBy(
+            naive.replace(tzinfo=ZoneInfo(default_zone)).astimezone(UTC), f"no zone: {default_zone} assumed", "date_zone"
+        )
     return DatedBy(naive.replace(tzinfo=known).astimezone(UTC), how)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
 from email.message import Message
+
+from monitor.stages.double_encoding import may_be_double, mend_double
 
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"'>]{1,40})""")
@@ -15,53 +18,141 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# UTF-16 and UTF-32 that nothing announces: ASCII and zero bytes take turns.
+_WIDE_SHAPES = (
+    (re.compile(rb"<\0\0\0"), "utf-32-le"),
+    (re.compile(rb"\0\0\0<"), "utf-32-be"),
+    (re.compile(rb"(?:\s\0)*<\0[^\0]\0"), "utf-16-le"),
+    (re.compile(rb"(?:\0\s)*\0<\0[^\0]"), "utf-16-be"),
+)
 # Names that feeds of this region use and no registry knows.
 _ALIASES = {"win-1251": "cp1251", "cp-1251": "cp1251", "windows1251": "cp1251", "win1251": "cp1251", "koi8": "koi8-r"}
 _CYRILLIC_CODECS = frozenset({"cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp866", "mac-cyrillic"})
+# KOI8-U is KOI8-R with Ukrainian letters in the place of eight box drawings; Latin-1 on the web is cp1252.
+_WIDER = {"koi8-r": "koi8-u", "iso8859-1": "cp1252"}
+_GUESSES = ("cp1251", "koi8-u", "cp866", "iso8859-5")
 _OTHER_CODECS = re.compile(r"^(cp125\d|cp437|cp85\d|iso8859-\d+|mac-\w+|gb\w+|big5\w*|shift_jis|euc_\w+|utf-(16|32)(-[lb]e)?)$")
 _LOWER_CYRILLIC = re.compile("[а-яіїєґё]")
+# Pairs of letters that make up a third of Russian and Ukrainian text, and a twentieth of letters in another order.
+_COMMON_PAIRS = re.compile(
+    "(?=ст|но|то|на|ен|ов|ни|ра|во|ко|ро|не|ли|по|го|ер|ал|ка|ре|ос|пр|та|ва|ан|ор|ло|за|ла|ол|ет|ві|ти|ки|ії)"
+)
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,16}|[0-9]{1,20});")
+_TAG_OR_ILLEGAL = re.compile(rf"<[^<>]*>|&[^;<&\s]{{0,12}};|{_ILLEGAL.pattern}")
+_FIRST_ITEM = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
+_TEXT_RUN = re.compile(r"[^<>]+")
+_ASCII_BYTES = bytes(range(128))
+_MAX_SAMPLE_BYTES = 4_000
+_MIN_SAMPLE_BYTES = 12
+# Characters that no document may hold stand where something was mended, until the item that they are in has said so.
+CONTROL_MARK = "\ufdd0"
+DOUBLE_MARK = "\ufdd1"
+MARKS = {CONTROL_MARK: "control_characters", DOUBLE_MARK: "encoding_double"}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedDocument:
+    """The text of a document and the words of what held for all of it.
+
+    Where ``is_marked``, the items of the text hold `MARKS` at the places that were mended.
+    """
+
+    text: str
+    repairs: tuple[str, ...] = ()
+    is_marked: bool = False
 
 
 def decode_document(body: bytes, content_type: str | None) -> str:
     """The document's text, without an XML declaration, without characters or references that XML does not allow.
 
     Bytes that are valid UTF-8 are UTF-8, whatever is declared: no Cyrillic text in an eight-bit encoding is that by chance.
-    Else a declared Cyrillic encoding is believed, then another declared one; else the likeliest Cyrillic one is taken.
+    Else a declared Cyrillic encoding is believed unless another makes words where it makes none, then another declared one;
+    else the likeliest Cyrillic one is taken.
     """
-    text = _decode(body, content_type).removeprefix("\ufeff")
-    text = _XML_DECLARATION.sub("", text, count=1)
-    return _REFERENCE.sub(_mend_reference, _ILLEGAL.sub("", text))
+    text = decode_with_repairs(body, content_type).text
+    return text.replace(CONTROL_MARK, "").replace(DOUBLE_MARK, "")
 
 
-def _decode(body: bytes, content_type: str | None) -> str:
+def decode_with_repairs(body: bytes, content_type: str | None) -> DecodedDocument:
+    """As `decode_document`, with what was mended; text that was encoded twice is mended too."""
+    raw, repairs = _decode(body, content_type)
+    text = _XML_DECLARATION.sub("", raw.removeprefix("\ufeff"), count=1)
+    text = text.replace(CONTROL_MARK, "").replace(DOUBLE_MARK, "")
+    mended = _mark_illegal(_REFERENCE.sub(_mend_reference, text) if "&#" in text else text)
+    if may_be_double(mended):
+        mended = _TEXT_RUN.sub(_mend_run, mended)
+    return DecodedDocument(mended, repairs, CONTROL_MARK in mended or DOUBLE_MARK in mended)
+
+
+def _mark_illegal(text: str) -> str:
+    """The text without characters that XML forbids; inside the text of items a mark stands for each."""
+    if not _ILLEGAL.search(text):
+        return text
+    first = _FIRST_ITEM.search(text)
+    at, end = (first.start(), text.rfind(">")) if first else (len(text), len(text))
+    inner = _TAG_OR_ILLEGAL.sub(_mark_or_strip, text[at:end])
+    return _ILLEGAL.sub("", text[:at]) + inner + _ILLEGAL.sub("", text[end:])
+
+
+def _mark_or_strip(match: re.Match[str]) -> str:
+    found = match.group()
+    return CONTROL_MARK if len(found) == 1 else _ILLEGAL.sub("", found)
+
+
+def _mend_run(match: re.Match[str]) -> str:
+    mended = mend_double(match.group())
+    return match.group() if mended is None else mended + DOUBLE_MARK
+
+
+def _decode(body: bytes, content_type: str | None) -> tuple[str, tuple[str, ...]]:
     for bom, encoding in _BOMS:
         if body.startswith(bom):
-            return body.decode(encoding, "replace")
+            return body.decode(encoding, "replace"), ()
+    for shape, encoding in _WIDE_SHAPES:
+        if shape.match(body):
+            return body.decode(encoding, "replace"), ("encoding_label",)
     try:
-        return _drop_torn_letter(body).decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    declared = [codec for name in (_read_declared(body), _read_charset(content_type)) if (codec := _find_codec(name))]
-    if cyrillic := [codec for codec in declared if codec in _CYRILLIC_CODECS]:
-        return body.decode(cyrillic[0], "replace")
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            return _decode_broken(body, content_type)
+        # Half a letter at the end, where a download was cut.
+        text = body[: error.start].decode("utf-8")
+    is_wrong = not body.isascii() and any(_contradicts_utf8(name) for name in (_read_declared(body), _read_charset(content_type)))
+    return text, ("encoding_label",) if is_wrong else ()
+
+
+def _decode_broken(body: bytes, content_type: str | None) -> tuple[str, tuple[str, ...]]:
+    """The text of bytes that are not, or not all, UTF-8."""
     as_utf8 = body.decode("utf-8", "replace")
     if as_utf8.count("\ufffd") * 20 < len(_LOWER_CYRILLIC.findall(as_utf8)):
-        return as_utf8
-    if declared:
-        return body.decode(declared[0], "replace")
-    # Read in the wrong one of the two, text is mostly capitals.
-    return max((body.decode(codec, "replace") for codec in ("cp1251", "koi8-r")), key=lambda t: len(_LOWER_CYRILLIC.findall(t)))
+        return as_utf8, ("encoding_broken",)
+    names = [name for name in (_read_declared(body), _read_charset(content_type)) if name]
+    declared = [codec for name in names if (codec := _find_codec(name))]
+    cyrillic = [codec for codec in declared if codec in _CYRILLIC_CODECS]
+    codec = _choose_codec(body, next(iter(cyrillic or declared), None))
+    is_right = codec in declared and all(_find_codec(name) == codec for name in names) and not _ALIASES.keys() & set(names)
+    return body.decode(codec, "replace"), () if is_right else ("encoding_label",)
 
 
-def _drop_torn_letter(body: bytes) -> bytes:
-    """The body without half a letter at its end, where a download was cut."""
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return body[: error.start] if error.reason == "unexpected end of data" else body
-    return body
+def _choose_codec(body: bytes, declared: str | None) -> str:
+    sample = body.translate(None, _ASCII_BYTES)[:_MAX_SAMPLE_BYTES]
+    best = max(_GUESSES, key=lambda codec: _score(sample, codec))
+    if declared is None:
+        return best
+    if declared not in _CYRILLIC_CODECS:
+        # Letters that Western texts put between ASCII ones make no Cyrillic words.
+        is_cyrillic = len(sample) >= _MIN_SAMPLE_BYTES and _score(sample, best) > 1.3 * len(sample)
+        return best if is_cyrillic else declared
+    is_doubtful = len(sample) >= _MIN_SAMPLE_BYTES and _score(sample, best) > 1.5 * _score(sample, declared)
+    return best if is_doubtful else declared
+
+
+def _score(sample: bytes, codec: str) -> int:
+    """How much like Cyrillic text the bytes read: read in a wrong encoding, text is mostly capitals, or in disorder."""
+    text = sample.decode(codec, "replace")
+    return len(_LOWER_CYRILLIC.findall(text)) + 3 * len(_COMMON_PAIRS.findall(text.lower()))
 
 
 def _read_declared(body: bytes) -> str | None:
@@ -85,11 +176,20 @@ def _find_codec(name: str | None) -> str | None:
         codec = codecs.lookup(_ALIASES.get(low, low)).name
     except (LookupError, ValueError):
         return None
+    codec = _WIDER.get(codec, codec)
     return codec if codec in _CYRILLIC_CODECS or _OTHER_CODECS.match(codec) else None
+
+
+def _contradicts_utf8(name: str | None) -> bool:
+    """Whether a label says something else than UTF-8 of bytes that are UTF-8; an unknown label does."""
+    try:
+        return bool(name) and codecs.lookup(str(name).strip()).name not in {"utf-8", "utf-8-sig"}
+    except (LookupError, ValueError):
+        return True
 
 
 def _mend_reference(match: re.Match[str]) -> str:
     digits = match.group(1)
     number = int(digits[1:], 16) if digits[0] == "x" else int(digits)
     is_allowed = number in {9, 10, 13} or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000
-    return match.group() if is_allowed else ""
+    return match.group() if is_allowed else "\x00"

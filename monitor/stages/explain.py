@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.stages.edits import diff_texts, shorten_diff
 from monitor.stages.render import iso
 from monitor.text import truncate
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from monitor.records import ArticleHistory, NarrativeScore, RevisionHistory, StoredAssessment
 
 MIN_SHOWN_SCORE = 0.1
+MAX_SHOWN_DIFF = 1_000
 
 
 def render_history(history: ArticleHistory, name_of: Callable[[str], str], thresholds: dict[str, float]) -> str:
@@ -22,8 +24,13 @@ def render_history(history: ArticleHistory, name_of: Callable[[str], str], thres
     """
     lines = [f"Article {history.article_id}", f"  identity  {history.identity}", "", "Seen"]
     lines += [f"  {iso(p.first_seen_at)}  {p.outlet} ({p.feed_id})  {p.url or 'no link'}" for p in history.copies]
+    lines += _describe_absence(history)
+    last: dict[str, RevisionHistory] = {}
     for revision in history.revisions:
         lines += ["", *_describe_revision(revision, is_current=revision.number == history.current_revision)]
+        if not revision.is_variant:
+            lines += _describe_edit(last.get(revision.source), revision)
+            last[revision.source] = revision
         for assessment in revision.assessments:
             lines += _describe_assessment(assessment, name_of, thresholds)
         if not revision.assessments and not revision.is_variant:
@@ -31,19 +38,46 @@ def render_history(history: ArticleHistory, name_of: Callable[[str], str], thres
     return "\n".join(lines) + "\n"
 
 
+def _describe_absence(history: ArticleHistory) -> Iterator[str]:
+    """What is known of its being taken down, and of its page."""
+    if history.vanished_at:
+        yield f"  {iso(history.vanished_at)}  no longer listed by its feed, which listed older items"
+    if history.gone_at:
+        yield f"  {iso(history.gone_at)}  its page is gone"
+    if page := history.page:
+        yield f"  {iso(page.tried_at)}  page {page.outcome}{f': {page.message}' if page.message else ''}"
+
+
+def _describe_edit(before: RevisionHistory | None, after: RevisionHistory) -> Iterator[str]:
+    if before is None:
+        return
+    texts = [" ".join(f"{one.title}\n{one.summary}\n{one.text}".split()) for one in (before, after)]
+    yield f"  against revision {before.number}"
+    for change in shorten_diff(diff_texts(*texts), max_chars=MAX_SHOWN_DIFF):
+        sign = {"removed": "-", "added": "+", "same": " "}[change.kind]
+        yield f"    {sign} {change.text}"
+
+
 def _describe_revision(revision: RevisionHistory, *, is_current: bool) -> list[str]:
     kind = "variant kept beside the article" if revision.is_variant else "current" if is_current else "replaced"
+    source = "the page of " if revision.source == "page" else ""
     lines = [
-        f"Revision {revision.number} ({kind}), from {revision.outlet} ({revision.feed_id})",
+        f"Revision {revision.number} ({kind}), from {source}{revision.outlet} ({revision.feed_id})",
         f"  title      {revision.title or '(none)'}",
         f"  published  {iso(revision.published_at)} ({revision.published_how})",
         f"  fetched    {iso(revision.fetched_at)}",
         f"  text       sha256 {revision.sha256}, {len(revision.summary)} + {len(revision.text)} characters",
-        f"  document   sha256 {revision.document_sha256 or 'not recorded'}",
+        f"  document   sha256 {revision.document_sha256 or 'not recorded'}{_describe_archived(revision)}",
     ]
+    if revision.repairs:
+        lines.append(f"  mended     {', '.join(revision.repairs)}")
     if body := revision.summary or revision.text:
         lines.append(f"  begins     {truncate(' '.join(body.split()), 200)}")
     return lines
+
+
+def _describe_archived(revision: RevisionHistory) -> str:
+    return "" if revision.archive_sequence is None else f", record {revision.archive_sequence} of the archive"
 
 
 def _describe_assessment(

@@ -1,170 +1,291 @@
-"""Feed documents to entries: feedparser reads the bytes, this module decides what to keep of them.
-
-feedparser is never given a string or a path, which it would open; only bytes that were fetched.
-"""
+"""Feed documents to entries: a reader gives raw items, this module decides what to keep of them and says what it mended."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections import defaultdict
-from typing import Any
+from dataclasses import dataclass, replace
+from html.entities import html5
+from typing import TYPE_CHECKING
 
-import feedparser
-
-from monitor.errors import FeedDocumentError
 from monitor.records import Entry, Feed, FetchedFeed, ParsedFeed
 from monitor.stages.dates import resolve_date
-from monitor.stages.encoding import decode_document
+from monitor.stages.documents import name_document, name_truncated
+from monitor.stages.encoding import MARKS, decode_with_repairs
+from monitor.stages.fastfeed import read_fast
+from monitor.stages.feedparser_reader import read_with_feedparser
+from monitor.stages.links import Link, judge_guid, read_link
 from monitor.stages.markup import strip_markup
+from monitor.stages.rawfeed import RawFeed, RawItem
 from monitor.text import clean_line, hash_texts
-from monitor.urls import canonicalize_url, is_web_url, resolve_link
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_ITEMS = 2_000
 MAX_TITLE_CHARS = 1_000
 MAX_SUMMARY_CHARS = 20_000
 MAX_TEXT_CHARS = 200_000
+# Of a text with markup no more than this is looked at.
+MAX_MARKUP_CHARS = 1_000_000
+MIN_HINT_S = 300.0
+MAX_HINT_S = 86_400.0
 DEFAULT_ZONE = "UTC"
-_ITEM = re.compile(rb"<(item|entry)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_HTML_PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+# Every word that `Entry.repairs` may hold.
+REPAIRS = {
+    "control_characters": "Characters that XML forbids were taken out of the item.",
+    "date_absurd": "The date lies before 1990 or more than a day ahead; the time of fetching stands for it.",
+    "date_missing": "There is no date; the time of fetching stands for it.",
+    "date_relative": "The date is told from the day of fetching (today, yesterday).",
+    "date_unreadable": "The date cannot be read; the time of fetching stands for it.",
+    "date_year": "The date has no year; the latest that does not lie ahead was taken.",
+    "date_zone": "The date has no zone; the feed's was assumed.",
+    "doctype": "The document declared entities of its own; the declaration was dropped and none was expanded.",
+    "encoding_broken": "Some bytes of the document are not UTF-8, as the rest is; a replacement character stands for each.",
+    "encoding_double": "Text that had been encoded twice was put right.",
+    "encoding_label": "The declared encoding is wrong or unknown; the bytes decided.",
+    "guid_headline": "The guid carries the headline, which may change; the link, or title and date, identify the item.",
+    "guid_missing": "There is no guid; the link, or title and date, identify the item.",
+    "guid_shared": "Several items have this guid; the link, or title and date, identify the item.",
+    "guid_tracking": "Tracking parameters were taken out of the guid.",
+    "link_relative": "The link was completed from the address of the feed.",
+    "link_shared": "Several items have this link; it does not identify the item.",
+    "link_tracking": "The link has tracking parameters, which do not count for what is the same article.",
+    "link_unusable": "The link is no web address and was left out.",
+    "tag_soup": "The document is not well-formed XML and was read leniently.",
+    "text_cut": "A text was longer than is kept and was cut.",
+    "title_missing": "There is no title.",
+    "truncated": "The document breaks off inside this item.",
+}
+_ITEM_START = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s/>]", re.IGNORECASE)
+_ITEM_END = re.compile(r"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+_ROOT_END = re.compile(r"</(?:rss|feed|rdf|[\w.-]+:(?:rdf|feed|rss))\s*>", re.IGNORECASE)
+_DOCTYPE = re.compile(r"""<!DOCTYPE\b[^\[>]{0,1000}\[(?:"[^"]*"|'[^']*'|[^\]"'])*\]\s*>""", re.IGNORECASE)
+_DOCTYPE_LOOSE = re.compile(r"<!DOCTYPE\b[^\[>]{0,1000}\[.*?\]\s*>", re.IGNORECASE | re.DOTALL)
+_ENTITY = re.compile(r"<!ENTITY\s+([\w.:-]{1,100})")
+_ALL_MARKS = re.compile(f"[{''.join(MARKS)}]")
+_NUMBER = re.compile(r"\s*(\d{1,9})(?:\.\d+)?\s*")
+_PERIODS_S = {"hourly": 3_600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthly": 2_592_000.0, "yearly": 31_536_000.0}
 
 
 def parse_feed(feed: Feed, fetched: FetchedFeed) -> ParsedFeed:
     """The entries of a fetched document, in its order.
 
     Raises `FeedDocumentError` where the document is no feed: no entries are only right where there is a feed.
-    A truncated or slightly broken feed gives the entries that could be read, and says so in ``degraded``.
+    A truncated or slightly broken feed gives the entries that could be read, and says so in ``degraded``. Items beyond
+    `MAX_ITEMS` are not read.
     """
-    items, rejected, degraded = _read_items(fetched)
-    shared_guids, shared_links = _find_shared(items)
+    prepared = _prepare(fetched)
+    raw = read_fast(prepared.text) or read_with_feedparser(prepared.text)
+    return _finish(feed, fetched, prepared, raw)
+
+
+def parse_quickly(feed: Feed, fetched: FetchedFeed) -> ParsedFeed | None:
+    """The entries of a document that is as it should be, which takes little time; None for all others."""
+    prepared = _prepare(fetched)
+    raw = read_fast(prepared.text)
+    return None if raw is None else _finish(feed, fetched, prepared, raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A document's text as readers take it: no declared entities, no more items than are read."""
+
+    text: str
+    clipped: int
+    repairs: tuple[str, ...]
+    is_marked: bool
+
+
+def _prepare(fetched: FetchedFeed) -> _Prepared:
+    decoded = decode_with_repairs(fetched.body, fetched.content_type)
+    text, had_entities = _drop_entities(decoded.text)
+    text, clipped = _clip(text)
+    return _Prepared(text, clipped, (*decoded.repairs, *(["doctype"] if had_entities else [])), decoded.is_marked)
+
+
+def _finish(feed: Feed, fetched: FetchedFeed, prepared: _Prepared, raw: RawFeed) -> ParsedFeed:
+    _require_feed(raw, prepared.text)
+    repairs = list(prepared.repairs)
+    is_cut = bool(raw.problem) and _ends_inside_item(prepared.text)
+    if raw.problem and not is_cut:
+        repairs.append("tag_soup")
+    items = raw.items[:MAX_ITEMS]
+    clipped = prepared.clipped + raw.clipped + len(raw.items) - len(items)
+    entries, rejected = _make_entries(feed, fetched, items, repairs=repairs, is_marked=prepared.is_marked)
+    if is_cut and entries:
+        entries[-1] = _add_repair(entries[-1], "truncated")
+    return ParsedFeed(
+        tuple(entries), (*raw.rejected, *rejected), _describe_damage(raw.problem, clipped), clipped, hint_s=read_hint(raw)
+    )
+
+
+def read_hint(raw: RawFeed) -> float | None:
+    """How many seconds the document asks to wait between visits, from five minutes to a day; None where it does not say.
+
+    The longer of ``ttl`` and ``sy:updatePeriod`` / ``sy:updateFrequency`` counts.
+    """
+    waits = [wait for wait in (_read_ttl(raw.ttl_minutes), _read_period(raw.update_period, raw.update_frequency)) if wait]
+    return min(max(*waits, MIN_HINT_S), MAX_HINT_S) if waits else None
+
+
+def _read_ttl(minutes: str | None) -> float:
+    match = _NUMBER.fullmatch(minutes or "")
+    return int(match[1]) * 60.0 if match else 0.0
+
+
+def _read_period(period: str | None, frequency: str | None) -> float:
+    match = _NUMBER.fullmatch(frequency or "")
+    return _PERIODS_S.get((period or "").strip().lower(), 0.0) / max(int(match[1]) if match else 1, 1)
+
+
+def _drop_entities(text: str) -> tuple[str, bool]:
+    """The text without a DOCTYPE that declares something, and without references to what it declares."""
+    at = text[:4_096].upper().find("<!DOCTYPE")
+    if at < 0:
+        return text, False
+    match = _DOCTYPE.match(text, at) or _DOCTYPE_LOOSE.match(text, at)
+    if match is None:
+        return text, False
+    names = frozenset(_ENTITY.findall(match.group())) - {"amp", "lt", "gt", "quot", "apos"}
+    rest = text[: match.start()] + text[match.end() :]
+    if names:
+        # HTML's names mean what they mean everywhere, others nothing.
+        rest = re.sub(r"&([\w.:-]{1,100});", lambda m: html5.get(f"{m[1]};", "") if m[1] in names else m[0], rest)
+    return rest, True
+
+
+def _clip(text: str) -> tuple[str, int]:
+    """The text without the items beyond the cap, and how many those are."""
+    if text.count("<") <= MAX_ITEMS:
+        return text, 0
+    beyond = 0
+    cut_at = 0
+    for number, match in enumerate(_ITEM_START.finditer(text)):
+        if number == MAX_ITEMS:
+            cut_at = match.start()
+        beyond = max(0, number + 1 - MAX_ITEMS)
+    if not beyond:
+        return text, 0
+    root_end = _ROOT_END.search(text, cut_at)
+    if root_end is None:
+        return text[:cut_at], beyond
+    ends = [match.end() for match in _ITEM_END.finditer(text, cut_at)]
+    return text[:cut_at] + (text[ends[-1] :] if ends else root_end.group()), beyond
+
+
+def _require_feed(raw: RawFeed, text: str) -> None:
+    if raw.items or raw.rejected:
+        return
+    if not raw.version:
+        raise name_document(text)
+    if raw.problem and not _ROOT_END.search(text):
+        raise name_truncated()
+
+
+def _ends_inside_item(text: str) -> bool:
+    """Whether the last item that begins does not end."""
+    if _ROOT_END.search(text):
+        return False
+    starts = [match.start() for match in _ITEM_START.finditer(text)]
+    return bool(starts) and _ITEM_END.search(text, starts[-1]) is None
+
+
+def _describe_damage(problem: str | None, clipped: int) -> str | None:
+    clip = f"{clipped} items beyond the first {MAX_ITEMS} were not read" if clipped else None
+    return "; ".join(filter(None, (problem, clip))) or None
+
+
+def _make_entries(
+    feed: Feed, fetched: FetchedFeed, items: Sequence[RawItem], *, repairs: list[str], is_marked: bool
+) -> tuple[list[Entry], list[str]]:
+    """The entries, and a reason for each item that says nothing."""
+    told = [_take_marks(item) if is_marked else (item, ()) for item in items]
+    links = [read_link(item, fetched.url) for item, _ in told]
+    shared_guids, shared_links = _find_shared([item for item, _ in told], links)
     entries: list[Entry] = []
-    for number, item in enumerate(items, 1):
-        entry = _make_entry(feed, fetched, item, shared_guids=shared_guids, shared_links=shared_links)
+    rejected: list[str] = []
+    for number, ((item, marks), link) in enumerate(zip(told, links, strict=True), 1):
+        found = [*repairs, *marks, *link.repairs]
+        guid = "" if item.guid in shared_guids else item.guid
+        if guid != item.guid:
+            found.append("guid_shared")
+        if link.canonical in shared_links:
+            found.append("link_shared")
+        entry = _make_entry(feed, fetched, item, link=link, guid=guid, repairs=found)
         if entry is None:
             rejected.append(f"item {number} has neither title nor text")
         else:
             entries.append(entry)
-    return ParsedFeed(tuple(entries), tuple(rejected), degraded)
+    return entries, rejected
 
 
-def _read_items(fetched: FetchedFeed) -> tuple[list[Any], list[str], str | None]:
-    """The items as feedparser gives them, a reason for each that it could not read, and what is wrong with the document."""
-    body = decode_document(fetched.body, fetched.content_type).encode()
-    try:
-        parsed = _run_feedparser(body)
-    except Exception as error:
-        items, rejected = _read_one_by_one(body)
-        if not items:
-            message = f"the document cannot be read ({type(error).__name__}); check the address"
-            raise FeedDocumentError("not_a_feed", message) from error
-        return items, rejected, f"read item by item: {type(error).__name__}: {clean_line(str(error))[:200]}"
-    _require_feed(fetched, parsed)
-    return list(parsed.entries), [], f"read in part: {_describe_bozo(parsed)}" if parsed.get("bozo") else None
+def _take_marks(item: RawItem) -> tuple[RawItem, tuple[str, ...]]:
+    """The item without the marks of the decoder, and what they stand for."""
+    fields = (item.title, item.link, item.guid, item.date, item.summary, *item.contents)
+    found = {mark for field in fields for mark in _ALL_MARKS.findall(field)}
+    if not found:
+        return item, ()
+    title, link, guid, date, summary, *contents = (_ALL_MARKS.sub("", field) for field in fields)
+    return RawItem(title, link, guid, date, summary, tuple(contents)), tuple(MARKS[mark] for mark in found)
 
 
-def _run_feedparser(body: bytes) -> Any:
-    # The document's address is kept from it: it would make guids into links, which change when a feed moves.
-    headers = {"content-type": "application/xml; charset=utf-8"}
-    # A file object: given bytes, feedparser would first try to open a file of that name.
-    return feedparser.parse(io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
-
-
-def _read_one_by_one(body: bytes) -> tuple[list[Any], list[str]]:
-    """Each item parsed alone, so that the one that breaks the parser costs only itself."""
-    items: list[Any] = []
-    rejected: list[str] = []
-    found = list(_ITEM.finditer(body))
-    head = body[: found[0].start()] if found else b""
-    for number, match in enumerate(found, 1):
-        try:
-            items += _run_feedparser(head + match.group()).entries
-        except Exception as error:  # noqa: BLE001 - see above
-            rejected.append(f"item {number} breaks the parser ({type(error).__name__})")
-    return items, rejected
-
-
-def _find_shared(items: list[Any]) -> tuple[frozenset[str], frozenset[str]]:
+def _find_shared(items: Sequence[RawItem], links: Sequence[Link]) -> tuple[frozenset[str], frozenset[str]]:
     """Guids that several links or titles share, and links that several guids or titles share: they identify nothing.
 
     The same item listed twice shares nothing with another one.
     """
     by_guid: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     by_link: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-    for item in items:
-        guid, link, title = (item.get(name) or "" for name in ("id", "link", "title"))
-        by_guid[guid].add((link, title))
-        by_link[link].add((guid, title))
+    for item, link in zip(items, links, strict=True):
+        by_guid[item.guid].add((link.canonical, item.title))
+        by_link[link.canonical].add((item.guid, item.title))
     shared = [frozenset(name for name, others in by.items() if name and len(others) > 1) for by in (by_guid, by_link)]
     return shared[0], shared[1]
 
 
-def _require_feed(fetched: FetchedFeed, parsed: Any) -> None:
-    if parsed.get("version") or parsed.entries:
-        return
-    if not fetched.body.strip():
-        raise FeedDocumentError("empty_body", "the answer was empty; if this lasts, check the address in a browser")
-    if _HTML_PAGE.search(fetched.body[:4096]):
-        raise FeedDocumentError(
-            "html_page",
-            "the address gave an HTML page (a block, a challenge or a moved feed), not a feed; open it in a browser",
-        )
-    raise FeedDocumentError("not_a_feed", "the document is neither RSS nor Atom; check the address")
-
-
-def _describe_bozo(parsed: Any) -> str:
-    return clean_line(str(parsed.get("bozo_exception") or "not well-formed"))[:200]
-
-
-def _make_entry(
-    feed: Feed,
-    fetched: FetchedFeed,
-    item: Any,
-    *,
-    shared_guids: frozenset[str],
-    shared_links: frozenset[str],
-) -> Entry | None:
-    raw_link = _find_link(item)
-    url = resolve_link(raw_link, fetched.url) if raw_link.strip() else None
-    title = clean_line(strip_markup(item.get("title") or ""))[:MAX_TITLE_CHARS]
-    summary, text = _read_bodies(item, own_url=raw_link)
+def _make_entry(feed: Feed, fetched: FetchedFeed, item: RawItem, *, link: Link, guid: str, repairs: list[str]) -> Entry | None:
+    """The entry of an item; ``guid`` is empty where others share it. ``repairs`` takes in what is mended here."""
+    title = _read_title(item.title)
+    summary, text = _read_bodies(item, own_url=link.raw)
     if not (title or summary or text):
         return None
-    raw_date = clean_line(dict.get(item, "published") or dict.get(item, "created") or dict.get(item, "updated") or "")
+    raw_date = clean_line(item.date)
     dated = resolve_date(raw_date, default_zone=feed.timezone or DEFAULT_ZONE, fetched_at=fetched.fetched_at)
-    guid = clean_line(item.get("id") or "")
-    own_link = url if url and raw_link not in shared_links else None
+    own_guid, fault = judge_guid(clean_line(guid), link, title=title) if guid or not item.guid else ("", None)
+    own_link = link.canonical if "link_shared" not in repairs else ""
+    lengths = len(title) > MAX_TITLE_CHARS, len(summary) > MAX_SUMMARY_CHARS, len(text) > MAX_TEXT_CHARS
+    title, summary, text = title[:MAX_TITLE_CHARS], summary[:MAX_SUMMARY_CHARS], text[:MAX_TEXT_CHARS]
     content_sha256 = hash_texts(title, summary, text)
-    key = _choose_key("" if item.get("id") in shared_guids else guid, own_link, f"{title} {raw_date}".strip(), content_sha256)
+    # A guid or link that several items share identifies none of them; then the next best thing does.
+    key = (own_guid or own_link or f"{title} {raw_date}".strip() or content_sha256).strip()[:500]
+    words = {*repairs, fault, dated.repair, None if title else "title_missing", "text_cut" if any(lengths) else None}
     return Entry(
         feed_id=feed.id,
         key=key,
-        identity=canonicalize_url(own_link) if own_link else f"{feed.id} {key}",
-        url=url,
+        identity=own_link or f"{feed.id} {key}",
+        url=link.url,
         title=title,
         summary=summary,
         text=text,
         published_at=dated.at,
         published_how=dated.how,
         content_sha256=content_sha256,
+        repairs=tuple(sorted(filter(None, words))),
     )
 
 
-def _find_link(item: Any) -> str:
-    """The item's link; a guid that is no address is none, although feedparser takes it for one."""
-    link: str = item.get("link") or ""
-    return "" if link == item.get("id") and not is_web_url("".join(link.split())) else link
+def _add_repair(entry: Entry, word: str) -> Entry:
+    return replace(entry, repairs=tuple(sorted({*entry.repairs, word})))
 
 
-def _choose_key(guid: str, own_link: str | None, title_and_date: str, content_sha256: str) -> str:
-    # A guid or link that several items share identifies none of them; then the next best thing does.
-    return (guid or own_link or title_and_date or content_sha256).strip()[:500]
+def _read_title(raw: str) -> str:
+    return clean_line(strip_markup(raw) if "<" in raw or "&" in raw else raw)
 
 
-def _read_bodies(item: Any, *, own_url: str) -> tuple[str, str]:
+def _read_bodies(item: RawItem, *, own_url: str) -> tuple[str, str]:
     """Summary and full text; the longest of the places where feeds put the whole article wins."""
-    summary = strip_markup(item.get("summary") or "", own_url=own_url)[:MAX_SUMMARY_CHARS]
-    candidates = [
-        item.get("yandex_full-text") or "",
-        *(content.get("value") or "" for content in item.get("content") or ()),
-    ]
-    text = max((strip_markup(raw, own_url=own_url) for raw in candidates), key=len)[:MAX_TEXT_CHARS]
+    summary = strip_markup(item.summary[:MAX_MARKUP_CHARS], own_url=own_url) if item.summary else ""
+    texts = [strip_markup(raw[:MAX_MARKUP_CHARS], own_url=own_url) for raw in item.contents]
+    text = max(texts, key=len, default="")
     return ("" if summary == text else summary), text

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from monitor.stages.answers import make_score
+from monitor.stages.edits import diff_texts, shorten_diff
 from monitor.text import truncate
 from monitor.urls import is_web_url
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.records import Digest, DigestRow, Evidence, FeedHealth, NarrativeScore, RunReport
+    from monitor.records import Digest, DigestRow, Evidence, FeedHealth, NarrativeEdit, NarrativeScore, Removal, RunReport
+    from monitor.stages.edits import Change
 
 CONTEXT_CHARS = 220
 MAX_SHOWN_TITLE = 300
+MAX_SHOWN_DIFF = 600
 MIN_EXPORTED_SCORE = 0.1
 CSV_COLUMNS = (
     "day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "narrative",
@@ -82,6 +85,31 @@ class BlindSpot:
 
 
 @dataclass(frozen=True, slots=True)
+class EditNote:
+    """An edit that changed what an article promotes: a sentence, and what was cut and put in."""
+
+    article_id: str
+    title: str
+    link: str | None
+    outlet: str
+    at: str
+    what: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalNote:
+    """A flagged article that was taken down."""
+
+    article_id: str
+    title: str
+    link: str | None
+    outlet: str
+    at: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything that the templates are given."""
 
@@ -91,6 +119,8 @@ class Page:
     sections: tuple[Section, ...]
     stances: tuple[tuple[str, int, int, int], ...]
     most_stances: int
+    edits: tuple[EditNote, ...]
+    removals: tuple[RemovalNote, ...]
 
 
 def render_digest(digest: Digest, name_of: Callable[[str], str]) -> dict[str, bytes]:
@@ -132,7 +162,39 @@ def make_page(digest: Digest, name_of: Callable[[str], str]) -> Page:
         sections=sections,
         stances=tuple((name_of(s.narrative), s.promotes, s.reports, s.refutes) for s in counted),
         most_stances=max((s.promotes + s.reports + s.refutes for s in counted), default=1),
+        edits=tuple(_note_edit(edit, name_of, zone) for edit in digest.changes.edits),
+        removals=tuple(_note_removal(removal, name_of, zone) for removal in digest.changes.removals),
     )
+
+
+def _note_edit(edit: NarrativeEdit, name_of: Callable[[str], str], zone: ZoneInfo) -> EditNote:
+    parts = [f"appeared: {', '.join(map(name_of, edit.appeared))}"] if edit.appeared else []
+    parts += [f"vanished: {', '.join(map(name_of, edit.vanished))}"] if edit.vanished else []
+    return EditNote(
+        edit.article_id,
+        truncate(edit.title, MAX_SHOWN_TITLE),
+        _web(edit.url),
+        edit.outlet,
+        _local(edit.edited_at, zone),
+        f"narrative {'; '.join(parts)} (revision {edit.before_revision} to {edit.revision})",
+        shorten_diff(diff_texts(edit.before_text, edit.text), max_chars=MAX_SHOWN_DIFF),
+    )
+
+
+def _note_removal(removal: Removal, name_of: Callable[[str], str], zone: ZoneInfo) -> RemovalNote:
+    how = "its page is gone" if removal.is_page else "its feed no longer lists it, although it lists older items"
+    return RemovalNote(
+        removal.article_id,
+        truncate(removal.title, MAX_SHOWN_TITLE),
+        _web(removal.url),
+        removal.outlet,
+        _local(removal.removed_at, zone),
+        f"{how}; it promoted {', '.join(map(name_of, removal.narratives))}",
+    )
+
+
+def _web(url: str | None) -> str | None:
+    return url if url and is_web_url(url) else None
 
 
 def find_blind_spots(digest: Digest) -> tuple[BlindSpot, ...]:
@@ -183,7 +245,7 @@ def _make_card(row: DigestRow, name_of: Callable[[str], str], zone: ZoneInfo) ->
     return Card(
         row=row,
         title=truncate(shown, MAX_SHOWN_TITLE),
-        link=row.url if row.url and is_web_url(row.url) else None,
+        link=_web(row.url),
         published=_local(row.published_at, zone),
         first_seen=_local(row.copies[0].first_seen_at if row.copies else row.fetched_at, zone),
         best=best,

@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.records import Decided, Document, Duplicate, Entry, Fresh, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import (
+    Decided,
+    Document,
+    Duplicate,
+    Entry,
+    Fresh,
+    Known,
+    KnownArticle,
+    KnownEntry,
+    Revised,
+    Seen,
+    TakenDocument,
+)
 from monitor.stages.articles import body_chars, is_copy_candidate
+from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
 
 if TYPE_CHECKING:
@@ -27,10 +40,8 @@ def insert_ignoring_conflicts(connection: Connection, table: Table) -> sqlite.In
     return statement
 
 
-def load_known(
-    connection: Connection, feed_id: str, found: Sequence[Entry], *, copies_since: datetime
-) -> tuple[dict[str, KnownEntry], dict[str, KnownArticle], dict[str, str]]:
-    """What is stored of these entries: by key in this feed, articles by identity, article ids by content hash.
+def load_known(connection: Connection, feed_id: str, found: Sequence[Entry], *, copies_since: datetime) -> Known:
+    """What is stored that bears on these entries of a feed.
 
     A copy counts as one only of an article first seen at ``copies_since`` or later.
     """
@@ -51,22 +62,38 @@ def load_known(
         rows = connection.execute(select(articles.c.content_sha256, articles.c.article_id).where(recent).order_by(articles.c.id))
         for row in rows:
             by_content.setdefault(row.content_sha256, row.article_id)
-    return known, by_identity, by_content
+    return Known(known, by_identity, by_content, load_last_keys(connection, feed_id))
 
 
 def _chunks(found: Sequence[Entry]) -> Iterable[Sequence[Entry]]:
     return (found[start : start + CHUNK] for start in range(0, len(found), CHUNK))
 
 
-def save_entries(connection: Connection, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime) -> None:
+def save_document(connection: Connection, taken: TakenDocument) -> None:
+    """Keep a document's new articles, revisions and copies, and mark what vanished; what was seen before is left alone."""
+    fetched = taken.fetched
+    save_entries(connection, fetched.feed_id, taken.decided, fetched_at=fetched.fetched_at, document_sha256=fetched.sha256)
+    of_feed = entries.c.feed_id == fetched.feed_id
+    if taken.vanished:
+        is_new = of_feed & entries.c.key.in_(taken.vanished) & entries.c.vanished_at.is_(None)
+        connection.execute(update(entries).where(is_new).values(vanished_at=fetched.fetched_at))
+    back = sorted({entry.key for entry in taken.parsed.entries} - set(load_last_keys(connection, fetched.feed_id)))
+    for start in range(0, len(back), CHUNK):
+        returned = of_feed & entries.c.key.in_(back[start : start + CHUNK]) & entries.c.vanished_at.is_not(None)
+        connection.execute(update(entries).where(returned).values(vanished_at=None))
+
+
+def save_entries(
+    connection: Connection, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime, document_sha256: str | None = None
+) -> None:
     """Keep new articles, revisions and copies; what was seen before is left alone."""
     fresh = [d for d in decided if isinstance(d, Fresh)]
     if fresh:
         connection.execute(insert(articles), [_article_row(d, feed_id, fetched_at) for d in fresh])
-    _save_revisions(connection, feed_id, decided, fetched_at)
-    for decision in decided:
-        if not isinstance(decision, Seen):
-            _save_entry(connection, feed_id, decision, fetched_at)
+    _save_revisions(connection, feed_id, decided, fetched_at, document_sha256)
+    changed = {d.entry.key: _entry_row(d, feed_id, fetched_at) for d in decided if not isinstance(d, Seen)}
+    if changed:
+        connection.execute(_put_entries(connection), list(changed.values()))
 
 
 def _article_row(decision: Fresh, feed_id: str, fetched_at: datetime) -> dict[str, Any]:
@@ -82,23 +109,26 @@ def _article_row(decision: Fresh, feed_id: str, fetched_at: datetime) -> dict[st
     }
 
 
-def _save_revisions(connection: Connection, feed_id: str, decided: Sequence[Decided], fetched_at: datetime) -> None:
+def _save_revisions(
+    connection: Connection, feed_id: str, decided: Sequence[Decided], fetched_at: datetime, document: str | None
+) -> None:
     later = [d for d in decided if isinstance(d, Revised) or (isinstance(d, Duplicate) and d.differs)]
-    numbers = _load_last_numbers(connection, sorted({d.article_id for d in later}))
+    numbers = load_last_numbers(connection, sorted({d.article_id for d in later}))
     rows = []
     for decision in decided:
         if isinstance(decision, Seen) or (isinstance(decision, Duplicate) and not decision.differs):
             continue
         number = numbers.get(decision.article_id, 0) + 1
         numbers[decision.article_id] = number
-        rows.append(_revision_row(decision, number, feed_id, fetched_at))
+        rows.append(_revision_row(decision, number, feed_id, fetched_at) | {"document_sha256": document})
         if isinstance(decision, Revised):
             _advance_article(connection, decision, number)
     if rows:
         connection.execute(insert(revisions), rows)
 
 
-def _load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[str, int]:
+def load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[str, int]:
+    """The number of each article's last revision, variants counted."""
     found: dict[str, int] = {}
     for start in range(0, len(article_ids), CHUNK):
         chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
@@ -123,6 +153,8 @@ def _revision_row(decision: Fresh | Revised | Duplicate, number: int, feed_id: s
         "published_at": entry.published_at,
         "published_how": entry.published_how,
         "fetched_at": fetched_at,
+        "source": "feed",
+        "repairs": list(entry.repairs) or None,
     }
 
 
@@ -134,19 +166,27 @@ def _advance_article(connection: Connection, decision: Revised, number: int) -> 
     )
 
 
-def _save_entry(connection: Connection, feed_id: str, decision: Fresh | Revised | Duplicate, fetched_at: datetime) -> None:
+def _entry_row(decision: Fresh | Revised | Duplicate, feed_id: str, fetched_at: datetime) -> dict[str, Any]:
     entry = decision.entry
-    values = {
+    return {
+        "feed_id": feed_id,
+        "key": entry.key,
         "article_id": decision.article_id,
         "owns_article": not isinstance(decision, Duplicate),
         "url": entry.url,
         "content_sha256": entry.content_sha256,
+        "first_seen_at": fetched_at,
     }
-    inserted = connection.execute(
-        insert_ignoring_conflicts(connection, entries).values(feed_id=feed_id, key=entry.key, first_seen_at=fetched_at, **values)
+
+
+def _put_entries(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that brings entries up to date that are already there; when they were first seen stays."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: sqlite.Insert | postgresql.Insert = dialect.insert(entries)
+    changing = ("article_id", "owns_article", "url", "content_sha256")
+    return statement.on_conflict_do_update(
+        index_elements=["feed_id", "key"], set_={name: statement.excluded[name] for name in changing}
     )
-    if not inserted.rowcount:
-        connection.execute(update(entries).where((entries.c.feed_id == feed_id) & (entries.c.key == entry.key)).values(values))
 
 
 def load_current(connection: Connection, *, after: int, limit: int) -> list[tuple[int, Document]]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Subquery, case, func, select
 from monitor.records import Copy, DayCounts, Digest, DigestRow, NarrativeScore, StanceCount
 from monitor.storage.articles import CHUNK
 from monitor.storage.assessments import load_scores
+from monitor.storage.changes import load_changes
 from monitor.storage.feeds import load_health, load_runs
 from monitor.storage.schema import assessments, entries, feeds, narrative_scores, revisions
 
@@ -46,6 +47,7 @@ def load_digest(connection: Connection, day: date, *, timezone: str, bundle: str
         health=load_health(connection, start, end),
         runs=runs,
         last_run=last_run,
+        changes=load_changes(connection, start, end, bundle),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from monitor.errors import FetchError
 from monitor.records import (
@@ -17,8 +17,7 @@ from monitor.records import (
     FeedCounts,
     FeedHealth,
     FeedState,
-    FetchedFeed,
-    NotModified,
+    PageCounts,
     RunError,
     RunReport,
 )
@@ -28,10 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from monitor.records import TakenDocument, Visit
+
 
 def sync_feeds(connection: Connection, configured: Sequence[Feed]) -> None:
     """Insert and update the configured feeds; disable the others. A feed whose address changed loses its validators."""
-    stored = {row.feed_id: row.url for row in connection.execute(select(feeds.c.feed_id, feeds.c.url))}
+    described = (feeds.c.feed_id, feeds.c.url, feeds.c.outlet, feeds.c.language, feeds.c.kind, feeds.c.enabled)
+    stored = {row.feed_id: row for row in connection.execute(select(*described))}
+    fresh: list[dict[str, Any]] = []
     for feed in configured:
         values = {
             "url": feed.url,
@@ -41,45 +44,86 @@ def sync_feeds(connection: Connection, configured: Sequence[Feed]) -> None:
             "enabled": feed.enabled,
         }
         if feed.id not in stored:
-            connection.execute(insert(feeds).values(feed_id=feed.id, **values))
+            fresh.append({"feed_id": feed.id, **values})
         else:
-            moved = {"etag": None, "last_modified": None, "not_before": None} if stored[feed.id] != feed.url else {}
-            connection.execute(update(feeds).where(feeds.c.feed_id == feed.id).values(**values, **moved))
+            # At another address nothing of what was learnt holds.
+            moved = {name: getattr(FeedState(), name) for name in _STATE} if stored[feed.id].url != feed.url else {}
+            if moved or any(getattr(stored[feed.id], name) != value for name, value in values.items()):
+                connection.execute(update(feeds).where(feeds.c.feed_id == feed.id).values(**values, **moved))
+    if fresh:
+        connection.execute(insert(feeds), fresh)
     gone = set(stored) - {feed.id for feed in configured}
     for feed_id in sorted(gone):
         connection.execute(update(feeds).where(feeds.c.feed_id == feed_id).values(enabled=False))
 
 
 def load_feed_states(connection: Connection) -> dict[str, FeedState]:
-    """Validators and waiting times by feed id."""
-    rows = connection.execute(select(feeds.c.feed_id, feeds.c.etag, feeds.c.last_modified, feeds.c.not_before))
-    return {row.feed_id: FeedState(row.etag, row.last_modified, row.not_before) for row in rows}
+    """What the earlier visits left behind, by feed id."""
+    rows = connection.execute(select(feeds.c.feed_id, *(feeds.c[name] for name in _STATE)))
+    return {row[0]: FeedState(*row[1:]) for row in rows}
 
 
-def save_visit(
-    connection: Connection,
-    feed_id: str,
-    outcome: FetchedFeed | NotModified | FetchError,
-    **known: Any,
-) -> None:
-    """Record a visit; after a success also the validators, after a failure the server's wish to wait."""
-    row = {"feed_id": feed_id, "is_failure": False, "message": None, "entries": 0, **known}
-    match outcome:
-        case FetchedFeed():
-            row |= {"outcome": "fetched", "document_sha256": outcome.sha256, "document_bytes": len(outcome.body)}
-            _set_state(connection, feed_id, etag=outcome.etag, last_modified=outcome.last_modified, not_before=None)
-        case NotModified():
-            row |= {"outcome": "not_modified"}
-            _set_state(connection, feed_id, not_before=None)
-        case FetchError():
-            row |= {"outcome": outcome.kind, "is_failure": True, "message": str(outcome)}
-            wait = outcome.retry_after_s
-            _set_state(connection, feed_id, not_before=row["visited_at"] + timedelta(seconds=wait) if wait else None)
-    connection.execute(insert(visits).values(row))
+def save_visits(connection: Connection, run_id: str, visited: Sequence[Visit]) -> None:
+    """Record visits that gave no document, and what they leave behind."""
+    if visited:
+        connection.execute(insert(visits), [_visit_row(run_id, visit) for visit in visited])
+        _save_states(connection, [(visit.feed_id, visit.state) for visit in visited])
 
 
-def _set_state(connection: Connection, feed_id: str, **values: Any) -> None:
-    connection.execute(update(feeds).where(feeds.c.feed_id == feed_id).values(values))
+def _visit_row(run_id: str, visit: Visit) -> dict[str, Any]:
+    is_failure = isinstance(visit.outcome, FetchError)
+    return {
+        "feed_id": visit.feed_id,
+        "run_id": run_id,
+        "visited_at": visit.visited_at,
+        "outcome": visit.outcome.kind if isinstance(visit.outcome, FetchError) else "not_modified",
+        "is_failure": is_failure,
+        "message": str(visit.outcome) if is_failure else None,
+        "document_sha256": visit.document_sha256,
+        "document_bytes": None,
+        "archive_sequence": visit.archive_sequence,
+        "entries": 0,
+    }
+
+
+def save_document_visit(connection: Connection, run_id: str, taken: TakenDocument) -> None:
+    """Record a visit that gave a document, and what it leaves behind: validators, rhythm, the order of its entries."""
+    fetched, parsed = taken.fetched, taken.parsed
+    row = {
+        "feed_id": fetched.feed_id,
+        "run_id": run_id,
+        "visited_at": fetched.fetched_at,
+        "outcome": "fetched",
+        "is_failure": False,
+        "message": parsed.degraded,
+        "document_sha256": fetched.sha256,
+        "document_bytes": len(fetched.body),
+        "archive_sequence": taken.archive_sequence,
+        "entries": len(parsed.entries),
+        "clipped": parsed.clipped,
+        "was_forced": fetched.was_forced,
+    }
+    connection.execute(insert(visits), row)
+    _save_states(connection, [(fetched.feed_id, taken.state)])
+    keys = [entry.key for entry in parsed.entries]
+    connection.execute(update(feeds).where(feeds.c.feed_id == fetched.feed_id).values(last_keys=keys))
+
+
+def load_last_keys(connection: Connection, feed_id: str) -> tuple[str, ...]:
+    """The keys of a feed's last document, in its order."""
+    keys = connection.execute(select(feeds.c.last_keys).where(feeds.c.feed_id == feed_id)).scalar()
+    return tuple(keys or ())
+
+
+_STATE = tuple(one.name for one in fields(FeedState))
+_SAVE_STATE = (
+    update(feeds).where(feeds.c.feed_id == bindparam("of_feed")).values({name: bindparam(f"new_{name}") for name in _STATE})
+)
+
+
+def _save_states(connection: Connection, states: Sequence[tuple[str, FeedState]]) -> None:
+    rows = [{"of_feed": feed_id, **{f"new_{name}": getattr(state, name) for name in _STATE}} for feed_id, state in states]
+    connection.execute(_SAVE_STATE, rows)
 
 
 def load_health(connection: Connection, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
@@ -89,7 +133,7 @@ def load_health(connection: Connection, start: datetime, end: datetime) -> tuple
         select(
             visits.c.feed_id,
             func.count().label("visits"),
-            func.sum(visits.c.is_failure.cast(visits.c.entries.type)).label("failures"),
+            func.sum(visits.c.is_failure.cast(visits.c.entries.type)).label("failed_visits"),
             func.sum(visits.c.entries).label("entries"),
             func.max(visits.c.id).label("last_id"),
         )
@@ -99,7 +143,7 @@ def load_health(connection: Connection, start: datetime, end: datetime) -> tuple
     )
     last = visits.alias("last_visit")
     query = (
-        select(feeds, summed.c.visits, summed.c.failures, summed.c.entries, last.c.outcome, last.c.message)
+        select(feeds, summed.c.visits, summed.c.failed_visits, summed.c.entries, last.c.outcome, last.c.message)
         .select_from(feeds.outerjoin(summed, feeds.c.feed_id == summed.c.feed_id).outerjoin(last, last.c.id == summed.c.last_id))
         .order_by(feeds.c.feed_id)
     )
@@ -111,7 +155,7 @@ def load_health(connection: Connection, start: datetime, end: datetime) -> tuple
             language=row.language,
             enabled=row.enabled,
             visits=row.visits or 0,
-            failures=row.failures or 0,
+            failures=row.failed_visits or 0,
             last_outcome=row.outcome,
             last_message=row.message,
             entries=row.entries or 0,
@@ -161,6 +205,7 @@ def _read_report(raw: Mapping[str, Any]) -> RunReport:
         feeds=FeedCounts(**raw["feeds"]),
         entries=EntryCounts(**raw["entries"]),
         articles=ArticleCounts(**raw["articles"]),
+        pages=PageCounts(**raw.get("pages", {})),
         assessments=AssessmentCounts(**raw["assessments"]),
         flagged=raw["flagged"],
         errors=tuple(RunError(**error) for error in raw["errors"]),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from monitor.records import ArticleHistory, RevisionHistory, StoredAssessment
+from monitor.records import ArticleHistory, PageState, RevisionHistory, StoredAssessment
 from monitor.storage.articles import find_article_id
 from monitor.storage.assessments import load_scores
 from monitor.storage.digests import load_copies
-from monitor.storage.schema import articles, assessments, feeds, revisions, visits
+from monitor.storage.schema import articles, assessments, entries, feeds, pages, revisions, visits
 from monitor.urls import canonicalize_url, is_web_url
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ def load_history(connection: Connection, reference: str) -> ArticleHistory | Non
         current_revision=article.current_revision,
         copies=load_copies(connection, [article_id], before=datetime.max.replace(tzinfo=UTC))[article_id],
         revisions=tuple(_make_revision(connection, row) for row in rows),
+        vanished_at=connection.execute(
+            select(func.max(entries.c.vanished_at)).where((entries.c.article_id == article_id) & entries.c.owns_article)
+        ).scalar(),
+        gone_at=article.gone_at,
+        page=_load_page(connection, article_id),
     )
 
 
 def _make_revision(connection: Connection, row: Any) -> RevisionHistory:
-    document = connection.execute(
-        select(visits.c.document_sha256)
-        .where((visits.c.feed_id == row.feed_id) & (visits.c.visited_at >= row.fetched_at) & (visits.c.outcome == "fetched"))
-        .order_by(visits.c.visited_at)
-        .limit(1)
-    ).scalar()
+    document = row.document_sha256 or _guess_document(connection, row)
     return RevisionHistory(
         number=row.number,
         feed_id=row.feed_id,
@@ -62,7 +62,34 @@ def _make_revision(connection: Connection, row: Any) -> RevisionHistory:
         published_how=row.published_how,
         fetched_at=row.fetched_at,
         assessments=_load_assessments(connection, row.id),
+        source=row.source,
+        repairs=tuple(row.repairs or ()),
+        archive_sequence=_find_archived(connection, document),
     )
+
+
+def _guess_document(connection: Connection, row: Any) -> str | None:
+    """Stores of the first schema did not say which document held a revision; the next one that was stored did."""
+    of_feed = (visits.c.feed_id == row.feed_id) & (visits.c.visited_at >= row.fetched_at) & (visits.c.outcome == "fetched")
+    query = select(visits.c.document_sha256).where(of_feed).order_by(visits.c.visited_at).limit(1)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def _find_archived(connection: Connection, document: str | None) -> int | None:
+    """Where the archive has a document first."""
+    if document is None:
+        return None
+    found = [
+        connection.execute(select(func.min(table.c.archive_sequence)).where(table.c.document_sha256 == document)).scalar()
+        for table in (visits, pages)
+    ]
+    return min((one for one in found if one is not None), default=None)
+
+
+def _load_page(connection: Connection, article_id: str) -> PageState | None:
+    row = connection.execute(select(pages).where(pages.c.article_id == article_id)).first()
+    return PageState(row.tried_at, row.outcome, row.message, row.tries) if row else None
 
 
 def _load_assessments(connection: Connection, revision_id: int) -> tuple[StoredAssessment, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,16 @@ feeds = Table(
     Column("etag", Text),
     Column("last_modified", Text),
     Column("not_before", UtcDateTime),
+    Column("moved_to", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("rhythm_s", Float),
+    Column("hint_s", Float),
+    Column("last_new_at", UtcDateTime),
+    Column("last_success_at", UtcDateTime),
+    Column("lies", Integer, nullable=False, server_default="0"),
+    Column("document_sha256", String),
+    Column("last_keys", JSON),  # the entries of the last document, in its order: what is missing from the next one
 )
 
 runs = Table(
@@ -99,8 +110,12 @@ visits = Table(
     Column("document_sha256", String),
     Column("document_bytes", Integer),
     Column("entries", Integer, nullable=False),
+    Column("clipped", Integer, nullable=False, server_default="0"),
+    Column("was_forced", Boolean, nullable=False, server_default=false()),
+    Column("archive_sequence", Integer),
     Index("ix_visits_feed_id_visited_at", "feed_id", "visited_at"),
     Index("ix_visits_visited_at", "visited_at"),
+    Index("ix_visits_document_sha256", "document_sha256"),
 )
 
 articles = Table(
@@ -114,7 +129,10 @@ articles = Table(
     Column("current_revision", Integer, nullable=False),
     Column("content_sha256", String, nullable=False),
     Column("body_chars", Integer, nullable=False),
+    Column("gone_at", UtcDateTime),  # when its page answered 404 or 410
     Index("ix_articles_content_sha256", "content_sha256"),
+    Index("ix_articles_first_seen_at", "first_seen_at"),
+    Index("ix_articles_gone_at", "gone_at"),
 )
 
 # What an entry last was, and which article it belongs to. Its texts are in `revisions`.
@@ -129,8 +147,11 @@ entries = Table(
     Column("url", Text),
     Column("content_sha256", String, nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("vanished_at", UtcDateTime),  # when its feed no longer listed it although it listed older ones
     UniqueConstraint("feed_id", "key"),
     Index("ix_entries_article_id", "article_id"),
+    Index("ix_entries_first_seen_at", "first_seen_at"),
+    Index("ix_entries_vanished_at", "vanished_at"),
 )
 
 # Every text that any entry ever had, once for each change. Variants are other feeds' texts under the same address.
@@ -150,8 +171,38 @@ revisions = Table(
     Column("published_at", UtcDateTime, nullable=False),
     Column("published_how", String, nullable=False),
     Column("fetched_at", UtcDateTime, nullable=False),
+    Column("source", String, nullable=False, server_default="feed"),  # feed or page
+    Column("repairs", JSON),
+    Column("document_sha256", String),
     UniqueConstraint("article_id", "number"),
     Index("ix_revisions_fetched_at", "fetched_at"),
+)
+
+# How fetching an article's page went: one row per article, the last try of its text in revision `for_revision`.
+pages = Table(
+    "pages",
+    metadata,
+    Column("article_id", ForeignKey("articles.article_id"), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("for_revision", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("message", Text),
+    Column("not_before", UtcDateTime),  # when to try again; none: this text is done with
+    Column("document_sha256", String),
+    Column("archive_sequence", Integer),
+    Index("ix_pages_document_sha256", "document_sha256"),
+)
+
+# The end of the archive's hash chain as the last run left it: a chain that was cut short shows against it.
+archive_heads = Table(
+    "archive_heads",
+    metadata,
+    Column("folder", String, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False),
 )
 
 assessments = Table(

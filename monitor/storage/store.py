@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, digests, feeds, histories
+from monitor.storage import articles, assessments, digests, evidence, feeds, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from monitor.errors import FetchError
     from monitor.records import (
+        ArchiveHead,
         ArticleHistory,
         Assessment,
         AssessmentCounts,
-        Decided,
         Digest,
         Document,
         Entry,
         Feed,
         FeedHealth,
         FeedState,
-        FetchedFeed,
-        KnownArticle,
-        KnownEntry,
-        NotModified,
+        Known,
+        PageOutcome,
+        PageRequest,
         PendingRevision,
         RunReport,
+        TakenDocument,
+        Visit,
     )
 
 # Two equal texts further apart than this are two articles (a greeting repeated every year).
@@ -80,32 +80,31 @@ class SqlStore:
         with self._begin() as connection:
             return feeds.load_feed_states(connection)
 
-    def load_known(
-        self, feed_id: str, found: Sequence[Entry], *, fetched_at: datetime
-    ) -> tuple[dict[str, KnownEntry], dict[str, KnownArticle], dict[str, str]]:
+    def load_known(self, feed_id: str, found: Sequence[Entry], *, fetched_at: datetime) -> Known:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             return articles.load_known(connection, feed_id, found, copies_since=fetched_at - COPY_MEMORY)
 
-    def save_entries(self, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime) -> None:
+    def save_document(self, run_id: str, taken: TakenDocument) -> None:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            articles.save_entries(connection, feed_id, decided, fetched_at=fetched_at)
+            articles.save_document(connection, taken)
+            feeds.save_document_visit(connection, run_id, taken)
 
-    def save_visit(
-        self,
-        feed_id: str,
-        outcome: FetchedFeed | NotModified | FetchError,
-        *,
-        run_id: str,
-        visited_at: datetime,
-        entries: int = 0,
-        note: str | None = None,
-    ) -> None:
+    def save_visits(self, run_id: str, visited: Sequence[Visit]) -> None:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            known = {"run_id": run_id, "visited_at": visited_at, "entries": entries}
-            feeds.save_visit(connection, feed_id, outcome, **known, **({"message": note} if note else {}))
+            feeds.save_visits(connection, run_id, visited)
+
+    def load_thin(self, *, now: datetime, feed_ids: Sequence[str], max_chars: int | None, limit: int) -> list[PageRequest]:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return pages.load_thin(connection, now=now, feed_ids=feed_ids, max_chars=max_chars, limit=limit)
+
+    def save_pages(self, outcomes: Sequence[PageOutcome]) -> int:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return pages.save_pages(connection, outcomes)
 
     def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
         """See `monitor.ports.Store`."""
@@ -121,6 +120,21 @@ class SqlStore:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             assessments.save_failure(connection, bundle, revision_id, message, failed_at=failed_at)
+
+    def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            evidence.save_archive_head(connection, head, folder=folder, saved_at=saved_at)
+
+    def load_archive_head(self, folder: str) -> ArchiveHead | None:
+        """Where the archive's chain ended after the last run."""
+        with self._begin() as connection:
+            return evidence.load_archive_head(connection, folder)
+
+    def load_flagged_documents(self) -> frozenset[str]:
+        """Hashes of the documents that flagged articles came in: their evidence."""
+        with self._begin() as connection:
+            return evidence.load_flagged_documents(connection)
 
     def index_text(self) -> None:
         """See `monitor.ports.Store`."""

@@ -33,7 +33,7 @@ class FeedServer:
         )
         path.write_text(
             "settings:\n  contact: mailto:tests@example.org\n  timezone: Europe/Kyiv\n"
-            "  fetch: {min_delay_s: 0, per_host: 16, timeout_s: 10, allow_private_networks: true}\n"
+            "  fetch: {min_delay_s: 0, per_host: 16, timeout_s: 10, allow_private_networks: true, full_text: never}\n"
             f"feeds:\n{feeds}{extra}",
             encoding="utf-8",
         )

@@ -252,7 +252,7 @@ def test_feeds_check_explains_each_feed(monitor: Monitor, feeds: Path, feed_serv
     feed_server.write_feeds(feeds)
     checks = {check["feed_id"]: check for check in json.loads(monitor("feeds", "check", "--json").stdout)}
     assert checks["a"] == checks["a"] | {"is_ok": True, "outcome": "ok", "entries": 1}
-    assert checks["page"]["outcome"] == "html_page"
+    assert checks["page"]["outcome"] == "block_page"
     assert monitor("feeds", "check", "page").returncode == 3
 
 

@@ -9,17 +9,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.fetch.politeness import is_due
-from monitor.pipeline import Parts, Tally, make_report, run_pipeline
-from monitor.records import Assessment, Document, Feed, FeedState, FetchedFeed, NotModified
+from monitor.errors import FetchError, PageError
+from monitor.pipeline.parts import Parts, Tally
+from monitor.pipeline.run import make_report, run_pipeline
+from monitor.records import (
+    Assessment,
+    Document,
+    ExtractedPage,
+    Feed,
+    FeedState,
+    FetchedFeed,
+    FetchedPage,
+    NotModified,
+    PageRequest,
+)
+from monitor.stages.parse import parse_feed
 from monitor.storage.store import SqlStore
 from tests.functional.servers import make_rss
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
-
-    from monitor.errors import FetchError
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FEED = Feed("port", "https://port.example/rss", "Порт", timezone="Europe/Moscow")
@@ -32,11 +42,19 @@ class OneDocument:
         self.body = body
 
     async def fetch_feeds(
-        self, feeds: Sequence[tuple[Feed, FeedState]]
+        self, feeds: Sequence[tuple[Feed, FeedState]], *, forced: frozenset[str] = frozenset()
     ) -> AsyncIterator[tuple[Feed, FetchedFeed | NotModified | FetchError]]:
         for feed, _ in feeds:
             sha256 = hashlib.sha256(self.body).hexdigest()
             yield feed, FetchedFeed(feed.id, feed.url, 200, None, self.body, sha256, '"1"', None, NOW)
+
+    async def fetch_pages(self, requests: Sequence[PageRequest]) -> AsyncIterator[tuple[PageRequest, FetchedPage | FetchError]]:
+        for request in requests:
+            yield request, FetchError("http_404", "no pages here")
+
+
+def extract_nothing(page: FetchedPage) -> ExtractedPage:
+    raise PageError("thin_page", f"{page.url} holds nothing")
 
 
 class Stumbling:
@@ -57,7 +75,19 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 def run(store: SqlStore, body: bytes, run_id: str) -> Tally:
-    parts = Parts(OneDocument(body), Stumbling(), store, is_due, lambda: NOW, time.monotonic, lambda _: None)
+    parts = Parts(
+        fetcher=OneDocument(body),
+        parse=parse_feed,
+        extract=extract_nothing,
+        bundle_id=Stumbling.bundle_id,
+        classifier=Stumbling(),
+        store=store,
+        archive=None,
+        full_text="never",
+        read_clock=lambda: NOW,
+        read_timer=time.monotonic,
+        report_progress=lambda _: None,
+    )
     return run_pipeline(parts, [FEED], run_id=run_id, started_at=NOW, day=date(2026, 11, 20))
 
 
@@ -86,4 +116,4 @@ def test_a_document_that_is_no_feed_is_a_failure_of_its_feed(store: SqlStore) ->
     tally = run(store, b"<html><body>Just a moment</body></html>", "first")
     assert (tally.feeds["failed"], tally.feeds["fetched"]) == (1, 0)
     (health,) = store.load_health(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
-    assert (health.visits, health.failures, health.last_outcome) == (1, 1, "html_page")
+    assert (health.visits, health.failures, health.last_outcome) == (1, 1, "challenge")

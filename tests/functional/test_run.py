@@ -234,12 +234,12 @@ def test_failures_stand_in_the_report_and_on_top_of_the_digest(
     assert report["feeds"]["failed"] == 2
     assert {error["feed_id"]: error["kind"] for error in report["errors"]} == {
         "gone": "http_410",
-        "page": "html_page",
+        "page": "challenge",
         "cut": "degraded",
     }
     page = (tmp_path / "digests/2026-11-20/digest.html").read_text(encoding="utf-8")
     assert page.index("gone for good") < page.index("Narratives of the day")
-    assert "a block, a challenge or a moved feed" in page
+    assert "a browser check or captcha" in page
     assert "read in part" in page
     assert monitor("run", "--now", NOW, "--strict").returncode == 3
 

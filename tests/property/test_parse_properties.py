@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from monitor.errors import FeedDocumentError
 from monitor.stages.articles import article_id_for
 from monitor.stages.dates import EARLIEST, MAX_AHEAD
-from monitor.stages.parse import parse_feed
+from monitor.stages.double_encoding import mend_double
+from monitor.stages.links import read_link
+from monitor.stages.parse import REPAIRS, parse_feed
+from monitor.stages.rawfeed import RawItem
 from monitor.text import clean_block, clean_line, hash_texts
+from monitor.urls import canonicalize_url, resolve_link
 from tests.factories import NOON, make_feed, make_fetched
 
 if TYPE_CHECKING:
@@ -86,6 +90,9 @@ def require_sound(parsed: ParsedFeed | None) -> None:
         assert entry.published_how
         assert entry.title or entry.summary or entry.text
         assert entry.key
+        assert set(entry.repairs) <= REPAIRS.keys()
+        assert list(entry.repairs) == sorted(set(entry.repairs))
+        assert "\ufdd0" not in entry.key + entry.title + entry.summary + entry.text
         assert article_id_for(entry.identity)
         assert "\0" not in entry.key + entry.identity + (entry.url or "") + entry.title + entry.summary + entry.text
         assert f"{entry.key} {entry.url} {entry.title} {entry.summary} {entry.text}".encode()
@@ -158,3 +165,24 @@ def test_a_hash_does_not_depend_on_encoding_markup_or_white_space(text: str) -> 
     assert first is not None
     assert second is not None
     assert first.entries[0].content_sha256 == second.entries[0].content_sha256
+
+
+WORDS = st.from_regex(r"[А-ЯІЇЄҐЁ]?[а-яіїєґё]{1,12}[.,!?»…]?|[А-ЯІЇЄҐЁ]{2,8}|«[а-яіїєґё]{2,9}»|№[0-9]", fullmatch=True)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12).map(" ".join))
+def test_sound_russian_and_ukrainian_text_is_never_taken_for_encoded_twice(text: str) -> None:
+    assert mend_double(text) is None
+
+
+@given(
+    st.from_regex(
+        r"(https?:)?(//)?[a-z0-9-]{0,9}(\.[a-zA-Z0-9-]{0,9}){0,3}(:[0-9]{1,5})?(/[A-Za-z0-9/._~%;а-я-]{0,9})?(\?a=1)?",
+        fullmatch=True,
+    )
+)
+def test_a_plain_link_is_read_as_any_link(raw: str) -> None:
+    url = resolve_link(raw, "https://bereg.example/rss") if raw.strip() else None
+    link = read_link(RawItem(link=raw, guid="n-1"), "https://bereg.example/rss")
+
+    assert (link.url, link.canonical) == (url, canonicalize_url(url) if url else "")

@@ -57,6 +57,7 @@ def test_id_and_url_are_enough(path: Path) -> None:
             "allow_private_networks": False,
             "full_text": "auto",
         },
+        "archive": {"enabled": True, "keep_days": 365, "max_bytes": 20_000_000_000},
     }
 
 
@@ -159,7 +160,7 @@ def test_an_address_taken_over_from_another_feed_is_a_mistake_like_any_other(pat
         pytest.param("kind: neutral", "feeds.kind", id="kind"),
         pytest.param("timezone: Europe/Atlantis", "feeds.timezone", id="zone"),
         pytest.param("timezone: 3", "feeds.timezone", id="type of a zone"),
-        pytest.param("proxy: socks5://proxy.example", "feeds.proxy", id="kind of proxy"),
+        pytest.param("proxy: ftp://proxy.example", "feeds.proxy", id="kind of proxy"),
         pytest.param("enabled: 'yes'", "feeds.enabled", id="text instead of yes or no"),
         pytest.param("enabled: 1", "feeds.enabled", id="number instead of yes or no"),
         pytest.param("adress: https://bereg.example/", "feeds.adress", id="unknown key"),

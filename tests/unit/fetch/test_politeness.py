@@ -1,12 +1,12 @@
 import asyncio
 import selectors
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
-from monitor.fetch.politeness import MAX_RETRY_AFTER_S, HostGate, is_due, read_retry_after
-from monitor.records import FeedState
-from tests.factories import NOON
+from monitor.errors import FetchError
+from monitor.fetch.politeness import MAX_RETRY_AFTER_S, HostGate, read_retry_after
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -69,6 +69,30 @@ def test_hosts_do_not_wait_for_each_other():
     assert [(host, round(start)) for host, start, _ in visits] == [("a", 0), ("b", 0), ("a", 5), ("b", 5)]
 
 
+def test_spacing_holds_with_several_places():
+    visits = record_visits(["a"] * 5, per_host=4, min_delay_s=2.0, lasting_s=7.0)
+    starts = [start for _, start, _ in visits]
+    assert min(later - earlier for earlier, later in pairwise(starts)) >= 1.999
+
+
+def test_a_host_that_wants_to_be_left_alone_is_not_entered_until_then():
+    async def visit():
+        gate = HostGate(per_host=1, min_delay_s=0.0)
+        gate.pause("a", 30.0)
+        gate.pause("a", 10.0)
+        async with gate.enter("b"):
+            pass
+        with pytest.raises(FetchError, match="left alone for 30 s") as caught:
+            async with gate.enter("a"):
+                raise AssertionError
+        await asyncio.sleep(31)
+        async with gate.enter("a"):
+            return caught.value.kind, round(caught.value.retry_after_s)
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        assert runner.run(visit()) == ("host_paused", 30)
+
+
 def test_a_visit_that_fails_gives_its_place_back():
     async def visit_twice():
         gate = HostGate(per_host=1, min_delay_s=0.0)
@@ -80,19 +104,6 @@ def test_a_visit_that_fails_gives_its_place_back():
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         assert runner.run(visit_twice())
-
-
-@pytest.mark.parametrize(
-    ("not_before", "expected"),
-    [
-        pytest.param(None, True, id="no wish"),
-        pytest.param(NOON - timedelta(seconds=1), True, id="past"),
-        pytest.param(NOON, True, id="right now"),
-        pytest.param(NOON + timedelta(seconds=1), False, id="in a second"),
-    ],
-)
-def test_a_feed_is_due_unless_its_server_asked_to_wait(not_before, expected):
-    assert is_due(FeedState(not_before=not_before), NOON) is expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.records import Duplicate, Entry, Fresh, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import Duplicate, Entry, Fresh, Known, KnownArticle, KnownEntry, Revised, Seen
 from monitor.stages.articles import article_id_for, body_chars, decide_entries, is_copy_candidate
 from monitor.text import hash_texts
 from tests.factories import make_entry
@@ -28,20 +28,20 @@ def reword(entry: Entry, **changes: str) -> Entry:
 def test_an_entry_that_nothing_is_known_of_is_fresh() -> None:
     entry = make_entry()
 
-    assert decide_entries([entry], {}, {}, {}) == (Fresh(entry, article_id_for(entry.identity)),)
+    assert decide_entries([entry], Known({}, {}, {})) == (Fresh(entry, article_id_for(entry.identity)),)
 
 
 def test_an_entry_that_did_not_change_is_seen() -> None:
     entry = make_entry()
 
-    assert decide_entries([entry], known(entry), article_of(entry), {}) == (Seen(entry),)
+    assert decide_entries([entry], Known(known(entry), article_of(entry), {})) == (Seen(entry),)
 
 
 def test_a_new_date_or_address_alone_changes_nothing() -> None:
     entry = make_entry()
     moved = replace(entry, url="https://more.example/1", identity="https://more.example/1", published_how="stated")
 
-    assert decide_entries([moved], known(entry), article_of(entry), {}) == (Seen(moved),)
+    assert decide_entries([moved], Known(known(entry), article_of(entry), {})) == (Seen(moved),)
 
 
 @pytest.mark.parametrize("text", ["Теперь длиннее, чем было.", ""], ids=["longer", "shorter"])
@@ -49,20 +49,20 @@ def test_the_owner_of_an_article_revises_it_at_any_length(text: str) -> None:
     entry = make_entry(text="Было так.")
     changed = reword(entry, text=text)
 
-    assert decide_entries([changed], known(entry), article_of(entry), {}) == (Revised(changed, "article-1", is_update=True),)
+    assert decide_entries([changed], Known(known(entry), article_of(entry), {})) == (Revised(changed, "article-1", is_update=True),)
 
 
 def test_the_owner_revises_its_article_also_under_a_new_address() -> None:
     entry = make_entry()
     moved = reword(replace(entry, identity="https://more.example/1"), text="Дополнено.")
 
-    assert decide_entries([moved], known(entry), article_of(entry), {}) == (Revised(moved, "article-1", is_update=True),)
+    assert decide_entries([moved], Known(known(entry), article_of(entry), {})) == (Revised(moved, "article-1", is_update=True),)
 
 
 def test_an_equal_long_text_at_another_address_is_a_copy() -> None:
     entry = make_entry("e2", title=LONG_TITLE)
 
-    (decision,) = decide_entries([entry], {}, {}, {entry.content_sha256: "article-1"})
+    (decision,) = decide_entries([entry], Known({}, {}, {entry.content_sha256: "article-1"}))
 
     assert decision == Duplicate(entry, "article-1", is_update=False, differs=False)
 
@@ -70,7 +70,7 @@ def test_an_equal_long_text_at_another_address_is_a_copy() -> None:
 def test_an_equal_short_text_at_another_address_is_an_article_of_its_own() -> None:
     entry = make_entry("e2", title="Главное за день")
 
-    (decision,) = decide_entries([entry], {}, {}, {entry.content_sha256: "article-1"})
+    (decision,) = decide_entries([entry], Known({}, {}, {entry.content_sha256: "article-1"}))
 
     assert decision == Fresh(entry, article_id_for(entry.identity))
 
@@ -101,7 +101,7 @@ def test_another_entry_with_the_same_address_revises_only_with_a_richer_text(tex
     owner = make_entry(text="Было так.")
     other = reword(replace(owner, feed_id="second-agency", key="other"), text=text)
 
-    assert decide_entries([other], {}, article_of(owner), {}) == (replace(expected, entry=other),)
+    assert decide_entries([other], Known({}, article_of(owner), {})) == (replace(expected, entry=other),)
 
 
 def test_two_feeds_with_one_article_at_two_lengths_do_not_undo_each_other() -> None:
@@ -109,15 +109,15 @@ def test_two_feeds_with_one_article_at_two_lengths_do_not_undo_each_other() -> N
     rich = make_entry("rich", feed_id="second-agency", url="https://bereg.example/1", text="Подробно о пароме.")
     article = article_of(rich)
 
-    assert decide_entries([short], known(short), article, {}) == (Seen(short),)
-    assert decide_entries([rich], known(rich), article, {}) == (Seen(rich),)
+    assert decide_entries([short], Known(known(short), article, {})) == (Seen(short),)
+    assert decide_entries([rich], Known(known(rich), article, {})) == (Seen(rich),)
 
 
 def test_a_copy_that_got_a_text_of_its_own_becomes_an_article() -> None:
     copy = make_entry("copy", title=LONG_TITLE)
     changed = reword(copy, text="Теперь это другая новость.")
 
-    (decision,) = decide_entries([changed], known(copy, "article-1", owns=False), {}, {copy.content_sha256: "article-1"})
+    (decision,) = decide_entries([changed], Known(known(copy, "article-1", owns=False), {}, {copy.content_sha256: "article-1"}))
 
     assert decision == Fresh(changed, article_id_for(changed.identity), is_update=True)
 
@@ -127,7 +127,7 @@ def test_a_variant_at_a_known_address_that_grew_revises_the_article() -> None:
     variant = reword(replace(owner, key="other"), text="Кратко")
     grown = reword(variant, text="Теперь гораздо подробнее.")
 
-    (decision,) = decide_entries([grown], known(variant, owns=False), article_of(owner), {})
+    (decision,) = decide_entries([grown], Known(known(variant, owns=False), article_of(owner), {}))
 
     assert decision == Revised(grown, "article-1", is_update=True)
 
@@ -135,7 +135,7 @@ def test_a_variant_at_a_known_address_that_grew_revises_the_article() -> None:
 def test_the_second_copy_in_one_document_is_a_copy_of_the_first() -> None:
     first, second = make_entry("e1", title=LONG_TITLE), make_entry("e2", title=LONG_TITLE)
 
-    decided = decide_entries([first, second], {}, {}, {})
+    decided = decide_entries([first, second], Known({}, {}, {}))
 
     assert decided == (
         Fresh(first, article_id_for(first.identity)),
@@ -147,7 +147,7 @@ def test_the_second_item_with_one_address_in_one_document_belongs_to_the_first()
     first = make_entry("e1", url="https://bereg.example/1", text="Кратко.")
     second = make_entry("e2", url="https://bereg.example/1", text="Подробно о пароме.")
 
-    decided = decide_entries([first, second], {}, {}, {})
+    decided = decide_entries([first, second], Known({}, {}, {}))
 
     assert decided[1] == Revised(second, article_id_for(first.identity), is_update=False)
 
@@ -155,13 +155,13 @@ def test_the_second_item_with_one_address_in_one_document_belongs_to_the_first()
 def test_the_same_entry_twice_in_one_document_is_seen_the_second_time() -> None:
     entry = make_entry()
 
-    assert [type(decision) for decision in decide_entries([entry, entry], {}, {}, {})] == [Fresh, Seen]
+    assert [type(decision) for decision in decide_entries([entry, entry], Known({}, {}, {}))] == [Fresh, Seen]
 
 
 def test_a_short_text_does_not_make_later_ones_of_the_document_copies() -> None:
     first, second = make_entry("e1", title="Главное за день"), make_entry("e2", title="Главное за день")
 
-    assert [type(decision) for decision in decide_entries([first, second], {}, {}, {})] == [Fresh, Fresh]
+    assert [type(decision) for decision in decide_entries([first, second], Known({}, {}, {}))] == [Fresh, Fresh]
 
 
 def test_what_was_handed_in_stays_as_it_was() -> None:
@@ -169,7 +169,7 @@ def test_what_was_handed_in_stays_as_it_was() -> None:
     articles: dict[str, KnownArticle] = {}
     by_content: dict[str, str] = {}
 
-    decide_entries([make_entry(title=LONG_TITLE)], entries_by_key, articles, by_content)
+    decide_entries([make_entry(title=LONG_TITLE)], Known(entries_by_key, articles, by_content))
 
     assert (entries_by_key, articles, by_content) == ({}, {}, {})
 

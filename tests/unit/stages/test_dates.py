@@ -196,3 +196,40 @@ def test_the_first_moment_of_1990_is_believed() -> None:
 @pytest.mark.parametrize("raw", ["12.03.2024 10:00 MSK", "12 марта 2024 10:00", "2024-03-12T10:00:00+05:30", "1710230400"])
 def test_times_are_given_in_utc(raw: str) -> None:
     assert resolve_date(raw, default_zone="Europe/Kyiv", fetched_at=NOW).at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "repair"),
+    [
+        pytest.param("сегодня, 10:00", utc(2024, 3, 13, 8, 0), "date_relative", id="today in Russian"),
+        pytest.param("Вчера в 10:00", utc(2024, 3, 12, 8, 0), "date_relative", id="yesterday in Russian"),
+        pytest.param("сьогодні 10:00", utc(2024, 3, 13, 8, 0), "date_relative", id="today in Ukrainian"),
+        pytest.param("вчора о 10:00", utc(2024, 3, 12, 8, 0), "date_relative", id="yesterday in Ukrainian"),
+        pytest.param("10:00, вчера", utc(2024, 3, 12, 8, 0), "date_relative", id="the clock first"),
+        pytest.param("вчера", utc(2024, 3, 11, 22, 0), "date_relative", id="the day alone"),
+        pytest.param("вчера 10:00 МСК", utc(2024, 3, 12, 7, 0), "date_relative", id="with a zone"),
+        pytest.param("12 марта, 10:00", utc(2024, 3, 12, 8, 0), "date_year", id="no year"),
+        pytest.param("12 березня", utc(2024, 3, 11, 22, 0), "date_year", id="no year, no clock"),
+        pytest.param("вт, 12 марта 10:00", utc(2024, 3, 12, 8, 0), "date_year", id="no year, weekday"),
+        pytest.param("31 декабря, 10:00", utc(2023, 12, 31, 8, 0), "date_year", id="the year that has been"),
+        pytest.param("10:00, 12 марта 2024", utc(2024, 3, 12, 8, 0), "date_zone", id="the clock first, a year"),
+        pytest.param("10:00 12.03.2024", utc(2024, 3, 12, 8, 0), "date_zone", id="the clock first, points"),
+        pytest.param("Tue, 12 Mar 2024 10:00:00 GMT", utc(*TEN), None, id="nothing assumed"),
+        pytest.param("2024-03-12T10:00:00.123Z", utc(*TEN), None, id="milliseconds"),
+        pytest.param("31 февраля", NOW, "date_unreadable", id="no such day in any year"),
+        pytest.param("12 кота", NOW, "date_unreadable", id="no such month"),
+        pytest.param("Tue, 32 Mar 2024 10:00:00 GMT", NOW, "date_unreadable", id="no such day"),
+        pytest.param(None, NOW, "date_missing", id="none"),
+        pytest.param("2124-03-12T10:00:00Z", NOW, "date_absurd", id="absurd"),
+    ],
+)
+def test_what_was_assumed_has_a_word(raw: str | None, expected: datetime, repair: str | None) -> None:
+    dated = resolve_date(raw, default_zone="Europe/Kyiv", fetched_at=NOW)
+
+    assert (dated.at, dated.repair) == (expected, repair)
+
+
+def test_a_leap_day_without_a_year_is_of_the_last_leap_year() -> None:
+    dated = resolve_date("29 февраля, 10:00", default_zone="UTC", fetched_at=utc(2025, 2, 1))
+
+    assert dated.at == utc(2024, 2, 29, 10, 0)

@@ -1,5 +1,6 @@
 """The store on a real SQLite database."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,22 +9,32 @@ import pytest
 
 from monitor.errors import FetchError, StoreError
 from monitor.records import (
+    ArchiveHead,
     Assessment,
     AssessmentCounts,
+    Decided,
     Duplicate,
     Entry,
     EntryCounts,
     Evidence,
     FeedState,
+    FetchedFeed,
     Fresh,
+    Known,
     KnownEntry,
     NotModified,
+    PageOutcome,
+    PageText,
+    ParsedFeed,
     Revised,
     RunError,
     Seen,
     StanceCount,
+    TakenDocument,
+    Visit,
 )
 from monitor.stages.articles import article_id_for, decide_entries
+from monitor.stages.edits import find_vanished
 from monitor.storage.articles import CHUNK
 from monitor.storage.digests import day_bounds
 from monitor.storage.store import COPY_MEMORY, SqlStore
@@ -33,6 +44,7 @@ DAY = date(2026, 5, 14)
 LONG = "Жители полуострова единогласно поддержали решение, сообщили власти города."
 CLEAN = Assessment("ru", ())
 FLAGGED = Assessment("ru", (make_score(evidence=(Evidence("title", 0, 6, "Жители"),), terms=("единогласно",)),))
+NEW = FeedState()
 FEEDS = (make_feed("agency"), make_feed("pier", kind="state"))
 
 
@@ -43,11 +55,39 @@ def store(tmp_path: Path):
         yield opened
 
 
-def visit(store: SqlStore, *entries: Entry, feed_id: str = "agency", at: datetime = NOON) -> tuple[str, ...]:
+def visit(store: SqlStore, *entries: Entry, feed_id: str = "agency", at: datetime = NOON, body: bytes = b"x") -> tuple[str, ...]:
     """Decide and keep what a feed's document held, as a run does; gives the decisions' names."""
-    decided = decide_entries(entries, *store.load_known(feed_id, entries, fetched_at=at))
-    store.save_entries(feed_id, decided, fetched_at=at)
+    known = store.load_known(feed_id, entries, fetched_at=at)
+    decided = decide_entries(entries, known)
+    vanished = find_vanished(known.last_keys, [entry.key for entry in entries])
+    keep(store, decided, feed_id=feed_id, at=at, vanished=vanished, body=body)
     return tuple(type(decision).__name__ for decision in decided)
+
+
+def keep(
+    store: SqlStore,
+    decided: Sequence[Decided],
+    *,
+    feed_id: str = "agency",
+    at: datetime = NOON,
+    vanished: tuple[str, ...] = (),
+    body: bytes = b"x",
+) -> None:
+    """Keep a document with these decisions."""
+    fetched = replace(make_fetched(feed_id, body), fetched_at=at)
+    parsed = ParsedFeed(tuple(decision.entry for decision in decided))
+    store.save_document("run", TakenDocument(fetched, parsed, tuple(decided), vanished, FeedState()))
+
+
+def fetch(store: SqlStore, fetched: FetchedFeed, state: FeedState = NEW, *, note: str | None = None, entries: int = 0) -> None:
+    """Keep a document's visit alone."""
+    parsed = ParsedFeed(tuple(make_entry(f"{fetched.sha256} {n}") for n in range(entries)), degraded=note)
+    store.save_document("run", TakenDocument(fetched, parsed, (), (), state))
+
+
+def answer(store: SqlStore, outcome: NotModified | FetchError, state: FeedState = NEW, *, at: datetime = NOON) -> None:
+    """Keep a visit that gave no document."""
+    store.save_visits("run", [Visit("agency", outcome, state, at)])
 
 
 def entry(key: str = "e1", title: str = LONG, *, feed_id: str = "agency", **changes) -> Entry:
@@ -74,42 +114,59 @@ def test_feeds_are_stored_updated_and_switched_off_when_no_longer_listed(store):
     assert {h.feed_id: h.enabled for h in store.load_health(NOON, NOON)}["pier"] is True
 
 
-def test_validators_are_kept_after_a_success_and_only_replaced_by_the_next(store):
-    fetched = make_fetched("agency", etag='"v1"', last_modified="Thu, 14 May 2026 10:00:00 GMT")
-    store.save_visit("agency", fetched, run_id="r1", visited_at=NOON)
-    known = FeedState('"v1"', "Thu, 14 May 2026 10:00:00 GMT")
-    assert store.load_feed_states() == {"agency": known, "pier": FeedState()}
-    store.save_visit("agency", NotModified("agency", NOON), run_id="r2", visited_at=NOON)
-    assert store.load_feed_states()["agency"] == known
-    store.save_visit("agency", FetchError("timeout", "zu langsam"), run_id="r3", visited_at=NOON)
-    assert store.load_feed_states()["agency"] == known
-    store.save_visit("agency", make_fetched("agency"), run_id="r4", visited_at=NOON)
-    assert store.load_feed_states()["agency"] == FeedState()
+STATE = FeedState(
+    etag='"v1"',
+    last_modified="Thu, 14 May 2026 10:00:00 GMT",
+    not_before=NOON + timedelta(minutes=10),
+    moved_to="https://agency.example/moved",
+    failures=2,
+    unchanged=3,
+    rhythm_s=600.5,
+    hint_s=3600.0,
+    last_new_at=NOON,
+    last_success_at=NOON - timedelta(hours=1),
+    lies=1,
+    document_sha256="ab" * 32,
+)
 
 
-def test_validators_belong_to_an_address_and_go_with_it(store):
-    store.save_visit("agency", make_fetched("agency", etag='"v1"'), run_id="r1", visited_at=NOON)
+@pytest.mark.parametrize("outcome", [NotModified("agency", NOON), FetchError("timeout", "zu langsam")], ids=["304", "failure"])
+def test_what_a_visit_leaves_behind_comes_back_whole(store, outcome):
+    answer(store, outcome, STATE)
+    assert store.load_feed_states() == {"agency": STATE, "pier": FeedState()}
+
+
+def test_what_a_document_leaves_behind_comes_back_whole(store):
+    fetch(store, make_fetched("agency"), STATE)
+    assert store.load_feed_states() == {"agency": STATE, "pier": FeedState()}
+
+
+def test_what_was_learnt_belongs_to_an_address_and_goes_with_it(store):
+    fetch(store, make_fetched("agency"), STATE)
     store.sync_feeds([replace(FEEDS[0], outlet="Иначе")])
-    assert store.load_feed_states()["agency"].etag == '"v1"'
+    assert store.load_feed_states()["agency"] == STATE
     store.sync_feeds([replace(FEEDS[0], url="https://agency.example/new")])
     assert store.load_feed_states()["agency"] == FeedState()
 
 
-@pytest.mark.parametrize(
-    "outcome", [make_fetched("agency"), NotModified("agency", NOON), FetchError("timeout", "x")], ids=["200", "304", "failure"]
-)
-def test_the_wish_to_wait_is_kept_until_the_next_visit(store, outcome):
-    store.save_visit("agency", FetchError("http_429", "слишком часто", retry_after_s=600), run_id="r1", visited_at=NOON)
-    assert store.load_feed_states()["agency"].not_before == NOON + timedelta(minutes=10)
-    store.save_visit("agency", outcome, run_id="r2", visited_at=NOON + timedelta(hours=1))
-    assert store.load_feed_states()["agency"].not_before is None
+def test_many_visits_are_kept_in_one_step(store):
+    outcomes = [NotModified("agency", NOON), FetchError("timeout", "медленно"), NotModified("pier", NOON)]
+    ids = ["agency", "agency", "pier"]
+    store.save_visits(
+        "run", [Visit(i, o, FeedState(unchanged=n), NOON) for n, (i, o) in enumerate(zip(ids, outcomes, strict=True))]
+    )
+    store.save_visits("run", [])
+    agency, pier = store.load_health(NOON, NOON + timedelta(hours=1))
+    assert (agency.visits, agency.failures, pier.visits, pier.failures) == (2, 1, 1, 0)
+    assert [state.unchanged for state in store.load_feed_states().values()] == [1, 2]
 
 
 def test_health_counts_the_visits_between_two_times(store):
-    store.save_visit("agency", make_fetched("agency"), run_id="r0", visited_at=NOON - timedelta(seconds=1), entries=9)
-    store.save_visit("agency", FetchError("http_404", "нет такого"), run_id="r1", visited_at=NOON)
-    store.save_visit("agency", make_fetched("agency"), run_id="r2", visited_at=NOON, entries=5, note="обрезан")
-    store.save_visit("agency", make_fetched("agency"), run_id="r3", visited_at=NOON + timedelta(hours=1), entries=7)
+    later = make_fetched("agency")
+    fetch(store, replace(later, fetched_at=NOON - timedelta(seconds=1)), entries=9)
+    answer(store, FetchError("http_404", "нет такого"))
+    fetch(store, replace(later, fetched_at=NOON), entries=5, note="обрезан")
+    fetch(store, replace(later, fetched_at=NOON + timedelta(hours=1)), entries=7)
     agency, pier = store.load_health(NOON, NOON + timedelta(hours=1))
     assert (agency.visits, agency.failures, agency.entries, agency.last_outcome, agency.last_message) == (
         2,
@@ -135,13 +192,14 @@ def test_an_entry_is_new_once_and_then_seen(store):
 def test_what_is_stored_is_known_by_key_address_and_text(store):
     found = entry()
     visit(store, found)
-    known, articles, by_content = store.load_known("agency", [found], fetched_at=NOON)
+    known = store.load_known("agency", [found], fetched_at=NOON)
     article_id = article_id_for(found.identity)
-    assert known == {"e1": KnownEntry("e1", article_id, found.content_sha256, owns_article=True)}
-    assert articles[found.identity].article_id == article_id
-    assert by_content == {found.content_sha256: article_id}
-    assert store.load_known("pier", [found], fetched_at=NOON)[0] == {}
-    assert store.load_known("agency", [], fetched_at=NOON) == ({}, {}, {})
+    assert known.entries == {"e1": KnownEntry("e1", article_id, found.content_sha256, owns_article=True)}
+    assert known.articles[found.identity].article_id == article_id
+    assert known.by_content == {found.content_sha256: article_id}
+    assert known.last_keys == ("e1",)
+    assert store.load_known("pier", [found], fetched_at=NOON).entries == {}
+    assert store.load_known("pier", [], fetched_at=NOON) == Known()
 
 
 def test_more_entries_than_fit_into_one_query_are_known(store):
@@ -181,7 +239,7 @@ def test_an_equal_text_elsewhere_is_a_copy_of_the_first(store):
 def test_an_equal_text_after_a_week_is_another_article(store):
     visit(store, entry())
     later = entry("x9", feed_id="pier")
-    assert store.load_known("pier", [later], fetched_at=NOON + COPY_MEMORY)[2] != {}
+    assert store.load_known("pier", [later], fetched_at=NOON + COPY_MEMORY).by_content != {}
     assert visit(store, later, feed_id="pier", at=NOON + COPY_MEMORY + timedelta(seconds=1)) == ("Fresh",)
 
 
@@ -236,7 +294,7 @@ def test_a_naive_time_is_refused(store):
 def test_a_step_that_fails_leaves_nothing_behind(store):
     decided = [Fresh(entry("a"), "id-a"), Fresh(entry("b", "Другой заголовок"), "id-a")]
     with pytest.raises(StoreError, match="nothing of this step was kept") as caught:
-        store.save_entries("agency", decided, fetched_at=NOON)
+        keep(store, decided)
     assert caught.value.__cause__ is not None
     assert store.load_history("id-a") is None
     assert store.load_pending(BUNDLE, limit=9) == []
@@ -244,26 +302,165 @@ def test_a_step_that_fails_leaves_nothing_behind(store):
 
 def test_entries_of_an_unknown_feed_are_refused(store):
     with pytest.raises(StoreError):
-        store.save_entries("nobody", [Fresh(entry(), "id-a")], fetched_at=NOON)
+        keep(store, [Fresh(entry(), "id-a")], feed_id="nobody")
 
 
 def test_what_was_seen_is_left_alone(store):
-    store.save_entries("agency", [Seen(entry())], fetched_at=NOON)
-    store.save_entries("agency", [], fetched_at=NOON)
+    keep(store, [Seen(entry())])
+    keep(store, [])
     assert store.load_history(entry().url) is None
 
 
 def test_decisions_are_kept_as_they_are(store):
-    store.save_entries("agency", [Fresh(entry("a"), "id-a")], fetched_at=NOON)
+    keep(store, [Fresh(entry("a"), "id-a")])
     longer, other = entry("a", text="Длиннее"), entry("b", "Иной текст", url=entry("a").url)
-    store.save_entries(
-        "agency",
-        [Revised(longer, "id-a", is_update=True), Duplicate(other, "id-a", is_update=False, differs=True)],
-        fetched_at=NOON,
-    )
+    keep(store, [Revised(longer, "id-a", is_update=True), Duplicate(other, "id-a", is_update=False, differs=True)])
     history = store.load_history("id-a")
     assert history.current_revision == 2
     assert [(r.number, r.is_variant) for r in history.revisions] == [(1, False), (2, False), (3, True)]
+
+
+# Pages, removals, edits
+
+
+def want(store: SqlStore, *, max_chars: int | None = 100, at: datetime = NOON) -> list[str]:
+    feed_ids = ["agency"]
+    return [request.url for request in store.load_thin(now=at, feed_ids=feed_ids, max_chars=max_chars, limit=9)]
+
+
+def page_of(store: SqlStore, text: str = "Полный текст страницы. " * 9, **changes) -> PageOutcome:
+    (request,) = store.load_thin(now=NOON + timedelta(days=9), feed_ids=["agency"], max_chars=None, limit=9)
+    return replace(PageOutcome(request, NOON, "fetched", page=PageText("Со страницы", text, "cd" * 32, 7)), **changes)
+
+
+def test_a_page_is_wanted_where_the_text_is_short(store):
+    visit(
+        store,
+        entry(),
+        entry("e2", "Другая новость с полным текстом", text="слово " * 50),
+        entry("e3", "Без адреса вовсе", url=None),
+    )
+    assert want(store) == [entry().url]
+    assert len(want(store, max_chars=None)) == 2
+    assert store.load_thin(now=NOON, feed_ids=["pier"], max_chars=None, limit=9) == []
+
+
+def test_a_page_becomes_a_revision_with_the_feeds_title_and_is_not_wanted_again(store):
+    visit(store, entry())
+    assert store.save_pages([page_of(store)]) == 1
+    first, second = store.load_history(entry().url).revisions
+    assert (second.source, second.title, second.document_sha256, second.archive_sequence) == ("page", LONG, "cd" * 32, 7)
+    assert second.text.startswith("Полный текст страницы")
+    assert (first.source, first.archive_sequence) == ("feed", None)
+    assert want(store) == []
+    assert visit(store, entry(), at=NOON + timedelta(hours=1)) == ("Seen",)
+
+
+def test_an_edit_of_the_headline_makes_the_page_wanted_again(store):
+    visit(store, entry())
+    store.save_pages([page_of(store)])
+    assert visit(store, entry(title="Новый заголовок той же статьи о паромах")) == ("Revised",)
+    assert want(store) == [entry().url]
+
+
+def test_a_copy_of_a_headline_whose_page_was_read_is_still_a_copy(store):
+    visit(store, entry())
+    store.save_pages([page_of(store)])
+    assert visit(store, entry("x", feed_id="pier"), feed_id="pier") == ("Duplicate",)
+
+
+def test_a_page_that_says_less_than_the_feed_makes_no_revision(store):
+    visit(store, entry(text="Вот и всё, что известно к этому часу."))
+    assert store.save_pages([page_of(store, "Мало.")]) == 0
+    assert len(store.load_history(entry().url).revisions) == 1
+    assert want(store) == []
+
+
+def test_a_failure_that_may_pass_is_tried_three_times(store):
+    visit(store, entry())
+    for hour in range(3):
+        assert want(store, at=NOON + timedelta(hours=hour)) == [entry().url]
+        again = NOON + timedelta(hours=hour + 1)
+        store.save_pages([page_of(store, page=None, outcome="timeout", message="медленно", not_before=again)])
+        assert want(store, at=again - timedelta(seconds=1)) == []
+    assert want(store, at=NOON + timedelta(days=3)) == []
+    page = store.load_history(entry().url).page
+    assert (page.outcome, page.message, page.tries) == ("timeout", "медленно", 3)
+
+
+def test_a_page_that_is_gone_marks_its_article(store):
+    visit(store, entry())
+    assess_pending(store)
+    store.save_pages([page_of(store, page=None, outcome="http_404", is_gone=True)])
+    assert store.load_history(entry().url).gone_at == NOON
+    (removal,) = load_digest(store).changes.removals
+    assert (removal.is_page, removal.narratives) == (True, (FLAGGED.narratives[0].id,))
+
+
+def test_an_item_that_vanishes_from_its_feed_is_marked_and_may_come_back(store):
+    one, two, three = (entry(f"e{n}", f"{LONG} Выпуск {n}") for n in range(3))
+    visit(store, one, two, three)
+    assess_pending(store)
+    visit(store, one, three, at=NOON + timedelta(hours=1))
+    assert store.load_history(two.url).vanished_at == NOON + timedelta(hours=1)
+    changes = load_digest(store).changes
+    assert ([removal.title for removal in changes.removals], changes.removed) == ([two.title], 1)
+    visit(store, one, two, three, at=NOON + timedelta(hours=2))
+    assert store.load_history(two.url).vanished_at is None
+    assert load_digest(store).changes.removals == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "appeared"), [(CLEAN, FLAGGED, True), (FLAGGED, CLEAN, False)], ids=["appeared", "vanished"]
+)
+def test_an_edit_that_changes_what_is_promoted_is_told(store, first, second, appeared):
+    visit(store, entry(text="Первый вариант"))
+    assess_pending(store, first)
+    visit(store, entry(text="Второй вариант"), at=NOON + timedelta(hours=1))
+    assess_pending(store, second)
+    (edit,) = load_digest(store).changes.edits
+    narratives = (FLAGGED.narratives[0].id,)
+    assert (edit.appeared, edit.vanished) == ((narratives, ()) if appeared else ((), narratives))
+    assert (edit.before_revision, edit.revision) == (1, 2)
+    assert edit.before_text.endswith("Первый вариант")
+    assert edit.text.endswith("Второй вариант")
+
+
+def test_the_text_of_a_page_is_no_edit_of_the_feeds(store):
+    visit(store, entry())
+    assess_pending(store, CLEAN)
+    store.save_pages([page_of(store)])
+    assess_pending(store)
+    assert load_digest(store).changes.edits == ()
+
+
+def test_an_edit_that_changes_nothing_of_that_is_not_told(store):
+    visit(store, entry(text="Первый вариант"))
+    visit(store, entry(text="Второй вариант"))
+    assess_pending(store)
+    assert load_digest(store).changes.edits == ()
+
+
+# The archive
+
+
+def test_the_end_of_the_archive_is_remembered_by_folder(store):
+    assert store.load_archive_head("archive") is None
+    for sequence in (4, 9):
+        store.save_archive_head(ArchiveHead(sequence, "ab" * 32), folder="archive", saved_at=NOON)
+    assert store.load_archive_head("archive") == ArchiveHead(9, "ab" * 32)
+    assert store.load_archive_head("other") is None
+
+
+def test_the_documents_of_flagged_articles_are_evidence(store):
+    visit(store, entry(), body=b"flagged")
+    assess_pending(store)
+    visit(store, entry("e2", f"{LONG} Ещё одна"), at=NOON + timedelta(hours=1), body=b"clean")
+    assess_pending(store, CLEAN)
+    assert store.load_flagged_documents() == {make_fetched(body=b"flagged").sha256}
+    (request,) = [one for one in store.load_thin(now=NOON, feed_ids=["agency"], max_chars=None, limit=9) if one.url == entry().url]
+    store.save_pages([PageOutcome(request, NOON, "fetched", page=PageText("", "Полный текст", "cd" * 32))])
+    assert store.load_flagged_documents() == {make_fetched(body=b"flagged").sha256, "cd" * 32}
 
 
 # Assessments
@@ -454,7 +651,6 @@ def test_a_day_in_kyiv_begins_and_ends_at_its_midnights(store, day, start, end):
     moments = (first - timedelta(seconds=1), first, last - timedelta(seconds=1), last)
     for n, at in enumerate(moments):
         visit(store, entry(f"e{n}", f"{LONG} Выпуск {n}"), at=at)
-        store.save_visit("agency", make_fetched("agency"), run_id=f"r{n}", visited_at=at, entries=1)
     assess_pending(store)
     digest = load_digest(store, day)
     assert {row.title[-1] for row in digest.rows} == {"1", "2"}
@@ -479,9 +675,9 @@ def test_a_history_is_found_by_every_name_of_the_article(store):
 def test_a_revision_names_the_document_that_first_held_it(store):
     for hour, text in enumerate(("Первый", "Второй")):
         at = NOON + timedelta(hours=hour)
-        visit(store, entry(text=text), at=at)
-        store.save_visit("agency", make_fetched("agency", text.encode()), run_id=f"r{hour}", visited_at=at)
-        store.save_visit("pier", make_fetched("pier", b"other"), run_id=f"r{hour}", visited_at=at)
+        visit(store, entry(text=text), at=at, body=text.encode())
+        visit(store, entry(text=text), at=at, body=b"the same again")
+        fetch(store, replace(make_fetched("pier", b"other"), fetched_at=at))
     revisions = store.load_history(entry().url).revisions
     assert [r.document_sha256 for r in revisions] == [make_fetched(body=text.encode()).sha256 for text in ("Первый", "Второй")]
 

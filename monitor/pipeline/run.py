@@ -1,0 +1,62 @@
+"""The order of a run's steps, and its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.pipeline.assess import assess_pending
+from monitor.pipeline.feeds import visit_feeds
+from monitor.pipeline.pages import fetch_pages
+from monitor.pipeline.parts import STAGES, Parts, Tally, timed
+from monitor.records import ArticleCounts, AssessmentCounts, EntryCounts, FeedCounts, PageCounts, RunReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from monitor.records import Feed
+
+
+def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date) -> Tally:
+    """Do everything up to the digest. One bad feed, entry, page or article is a line in the tally, never a stopped run."""
+    tally = Tally()
+    with timed(parts, tally, "store"):
+        parts.store.sync_feeds(feeds)
+        parts.store.start_run(run_id, started_at=started_at, day=day, bundle=parts.bundle_id)
+    try:
+        visit_feeds(parts, tally, feeds, run_id=run_id, started_at=started_at)
+        fetch_pages(parts, tally, feeds)
+    finally:
+        _close_archive(parts, tally)
+    if parts.classifier is not None:
+        assess_pending(parts, tally, parts.classifier)
+    with timed(parts, tally, "store"):
+        parts.store.index_text()
+    return tally
+
+
+def _close_archive(parts: Parts, tally: Tally) -> None:
+    if parts.archive is not None:
+        with timed(parts, tally, "store"):
+            parts.archive.sync()
+            parts.store.save_archive_head(parts.archive.head, folder=parts.archive.name, saved_at=parts.read_clock())
+
+
+def make_report(
+    tally: Tally, counted: AssessmentCounts, *, run_id: str, bundle: str, started_at: datetime, finished_at: datetime
+) -> RunReport:
+    """Freeze a tally. ``counted`` is what the store says waits or failed for the bundle."""
+    return RunReport(
+        run_id=run_id,
+        started_at=started_at,
+        finished_at=finished_at,
+        bundle=bundle,
+        feeds=FeedCounts(**tally.feeds),
+        entries=EntryCounts(**tally.entries),
+        articles=ArticleCounts(**tally.articles),
+        pages=PageCounts(**tally.pages),
+        assessments=AssessmentCounts(tally.made, counted.pending, counted.failed),
+        flagged=tally.flagged,
+        errors=tuple(tally.errors),
+        seconds={stage: round(tally.seconds[stage], 3) for stage in STAGES},
+    )
