@@ -137,6 +137,10 @@ class Store(Protocol):
         """Record that this bundle cannot assess a revision, so that it is counted and not tried for ever."""
         ...
 
+    def cluster_pending(self, *, now: datetime) -> int:
+        """Put some of the articles that have no cluster into theirs; gives how many, 0 when all have one."""
+        ...
+
     def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
         """Remember where the archive's chain ends."""
         ...

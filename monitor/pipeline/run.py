@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitor.pipeline.assess import assess_pending
 from monitor.pipeline.feeds import visit_feeds
 from monitor.pipeline.pages import fetch_pages
-from monitor.pipeline.parts import STAGES, Parts, Tally, timed
+from monitor.pipeline.parts import STAGES, Parts, Progress, Tally, timed
 from monitor.records import ArticleCounts, AssessmentCounts, EntryCounts, FeedCounts, PageCounts, RunReport
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
         fetch_pages(parts, tally, feeds)
     finally:
         _close_archive(parts, tally)
+    _cluster_pending(parts, tally)
     if parts.classifier is not None:
         assess_pending(parts, tally, parts.classifier)
     with timed(parts, tally, "store"):
@@ -40,6 +41,14 @@ def _close_archive(parts: Parts, tally: Tally) -> None:
         with timed(parts, tally, "store"):
             parts.archive.sync()
             parts.store.save_archive_head(parts.archive.head, folder=parts.archive.name, saved_at=parts.read_clock())
+
+
+def _cluster_pending(parts: Parts, tally: Tally) -> None:
+    done = 0
+    with timed(parts, tally, "store"):
+        while clustered := parts.store.cluster_pending(now=parts.read_clock()):
+            done += clustered
+            parts.report_progress(Progress("cluster", done, done))
 
 
 def make_report(

@@ -18,7 +18,7 @@ from monitor.storage.articles import CHUNK
 from monitor.storage.assessments import load_scores
 from monitor.storage.changes import load_changes
 from monitor.storage.feeds import load_health, load_runs
-from monitor.storage.schema import assessments, entries, feeds, narrative_scores, revisions
+from monitor.storage.schema import articles, assessments, entries, feeds, narrative_scores, revisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,16 +132,19 @@ def _rank(row: DigestRow) -> tuple[float, str]:
 
 
 def load_copies(connection: Connection, article_ids: Sequence[str], *, before: datetime) -> dict[str, tuple[Copy, ...]]:
-    """Where each article was seen before a time: its own entry first, then the copies in order of first sight."""
+    """Where each article and its near copies were seen before a time, in order of first sight."""
     found: dict[str, list[Copy]] = {article_id: [] for article_id in article_ids}
+    asked, member = articles.alias("asked"), articles.alias("member")
+    of_cluster = (member.c.cluster == asked.c.cluster) | (member.c.id == asked.c.id)
     for start in range(0, len(article_ids), CHUNK):
-        chosen = entries.c.article_id.in_(article_ids[start : start + CHUNK]) & (entries.c.first_seen_at < before)
         query = (
-            select(entries.c.article_id, entries.c.feed_id, feeds.c.outlet, entries.c.url, entries.c.first_seen_at)
+            select(asked.c.article_id.label("asked_for"), entries.c.feed_id, feeds.c.outlet, entries.c.url, entries.c.first_seen_at)
+            .join_from(asked, member, of_cluster)
+            .join(entries, entries.c.article_id == member.c.article_id)
             .join(feeds, feeds.c.feed_id == entries.c.feed_id)
-            .where(chosen)
+            .where(asked.c.article_id.in_(article_ids[start : start + CHUNK]) & (entries.c.first_seen_at < before))
             .order_by(entries.c.first_seen_at, entries.c.owns_article.desc(), entries.c.id)
         )
         for row in connection.execute(query):
-            found[row.article_id].append(Copy(row.feed_id, row.outlet, row.url, row.first_seen_at))
+            found[row.asked_for].append(Copy(row.feed_id, row.outlet, row.url, row.first_seen_at))
     return {article_id: tuple(copies) for article_id, copies in found.items()}

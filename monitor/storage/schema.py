@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -129,10 +131,12 @@ articles = Table(
     Column("current_revision", Integer, nullable=False),
     Column("content_sha256", String, nullable=False),
     Column("body_chars", Integer, nullable=False),
+    Column("cluster", Integer),  # row of the first article of its cluster; none until it was looked for copies
     Column("gone_at", UtcDateTime),  # when its page answered 404 or 410
     Index("ix_articles_content_sha256", "content_sha256"),
     Index("ix_articles_first_seen_at", "first_seen_at"),
     Index("ix_articles_gone_at", "gone_at"),
+    Index("ix_articles_cluster", "cluster"),
 )
 
 # What an entry last was, and which article it belongs to. Its texts are in `revisions`.
@@ -229,4 +233,21 @@ narrative_scores = Table(
     Column("flagged", Boolean, nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("terms", JSON, nullable=False),
+)
+
+# What finds copies of an article: its shingles (sorted, 4 bytes each, little end first), and the bands that they fall into.
+copy_texts = Table(
+    "copy_texts",
+    metadata,
+    Column("article", ForeignKey("articles.id"), primary_key=True),
+    Column("shingles", LargeBinary, nullable=False),
+)
+
+copy_bands = Table(
+    "copy_bands",
+    metadata,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("article", Integer, primary_key=True, autoincrement=False),
+    Index("ix_copy_bands_article", "article"),
+    sqlite_with_rowid=False,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, digests, evidence, feeds, histories, pages
+from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -120,6 +120,11 @@ class SqlStore:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             assessments.save_failure(connection, bundle, revision_id, message, failed_at=failed_at)
+
+    def cluster_pending(self, *, now: datetime) -> int:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            return clusters.cluster_pending(connection, now=now)
 
     def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
         """See `monitor.ports.Store`."""

@@ -1,7 +1,21 @@
 """What a feed's visits left behind, pages, vanished items, and where documents lie in the archive."""
 
 from alembic import op
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Integer, PrimaryKeyConstraint, String, Text, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Text,
+    false,
+)
 
 revision = "0002"
 down_revision = "0001"
@@ -19,6 +33,9 @@ def upgrade() -> None:
     op.create_index("ix_visits_document_sha256", "visits", ["document_sha256"])
     op.add_column("articles", Column("gone_at", TIME))
     op.create_index("ix_articles_gone_at", "articles", ["gone_at"])
+    op.add_column("articles", Column("cluster", Integer))
+    op.create_index("ix_articles_cluster", "articles", ["cluster"])
+    _create_copies()
     op.create_index("ix_articles_first_seen_at", "articles", ["first_seen_at"])
     op.add_column("entries", Column("vanished_at", TIME))
     op.create_index("ix_entries_first_seen_at", "entries", ["first_seen_at"])
@@ -68,7 +85,28 @@ def _create_pages_and_heads() -> None:
     )
 
 
+def _create_copies() -> None:
+    op.create_table(
+        "copy_texts",
+        Column("article", Integer, ForeignKey("articles.id", name="fk_copy_texts_article"), nullable=False),
+        Column("shingles", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("article", name="pk_copy_texts"),
+    )
+    op.create_table(
+        "copy_bands",
+        Column("band", BigInteger, nullable=False, autoincrement=False),
+        Column("article", Integer, nullable=False, autoincrement=False),
+        PrimaryKeyConstraint("band", "article", name="pk_copy_bands"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_copy_bands_article", "copy_bands", ["article"])
+
+
 def downgrade() -> None:
+    op.drop_table("copy_bands")
+    op.drop_table("copy_texts")
+    op.drop_index("ix_articles_cluster", "articles")
+    op.drop_column("articles", "cluster")
     op.drop_table("archive_heads")
     op.drop_table("pages")
     for index, table, columns in (
