@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from monitor.digests import check_writable
 from monitor.errors import MonitorError
+from monitor.stages.health import judge_feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ T = TypeVar("T")
 Level = Literal["ok", "warning", "error"]
 LOW_DISK_BYTES = 1_000_000_000
 STALE_RUN = timedelta(hours=26)
+HEALTH_WINDOW = timedelta(days=7)
 OLDEST_SANE_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -97,11 +99,9 @@ def _examine_store(store: SqlStore, bundle: BundleClassifier | None, now: dateti
         if counted.failed:
             remedy = f"{remedy}; `monitor explain` tells why the model failed on an article: please report it".removeprefix("; ")
         findings.append(Finding(level, "assessments", f"{counted.pending} pending, {counted.failed} failed", remedy))
-    for health in store.load_health(now - timedelta(days=1), now + timedelta(seconds=1)):
-        if health.enabled and health.failures:
-            state = f"failed on {health.failures} of {health.visits} visits in 24 h: {health.last_message or health.last_outcome}"
-            level = "error" if health.failures == health.visits else "warning"
-            findings.append(Finding(level, f"feed {health.feed_id}", state, f"try it with `monitor feeds check {health.feed_id}`"))
+    for record in store.load_feed_records(now - HEALTH_WINDOW):
+        notes = (note for note in judge_feed(record, now=now) if note.level != "ok")
+        findings += [Finding(note.level, f"feed {record.feed_id}", note.sentence, note.remedy) for note in notes]
     return findings
 
 

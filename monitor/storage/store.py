@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, histories, pages
+from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, health, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         TakenDocument,
         Visit,
     )
+    from monitor.stages.health import FeedRecord
 
 # Two equal texts further apart than this are two articles (a greeting repeated every year).
 COPY_MEMORY = timedelta(days=7)
@@ -170,6 +171,11 @@ class SqlStore:
         """Every feed's visits between two times."""
         with self._begin() as connection:
             return feeds.load_health(connection, start, end)
+
+    def load_feed_records(self, since: datetime) -> tuple[FeedRecord, ...]:
+        """What is known of every feed, its visits counted from a time on."""
+        with self._begin() as connection:
+            return health.load_feed_records(connection, since)
 
     def load_last_run(self) -> tuple[datetime, datetime | None] | None:
         """When the last run began and ended (None: it never did); None where there was none."""
