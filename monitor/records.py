@@ -494,7 +494,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class DigestRow:
-    """One article of a day as the digest shows it. ``copies`` are in order of first sight, the article's own first."""
+    """One article of a day as the digest shows it.
+
+    ``copies`` are all sights of it and its near copies, the first one first; ``cluster_id`` is the id of the article of that one.
+    """
 
     article_id: str
     revision: int
@@ -512,6 +515,7 @@ class DigestRow:
     sha256: str
     copies: tuple[Copy, ...]
     narratives: tuple[NarrativeScore, ...]
+    cluster_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,17 @@ def _count_stances(connection: Connection, latest: Subquery, bundle: str) -> tup
 
 def _load_rows(connection: Connection, latest: Subquery, bundle: str, end: datetime) -> tuple[DigestRow, ...]:
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
+    own, first = articles.alias("own"), articles.alias("first")
     query = (
-        select(revisions, feeds.c.outlet, feeds.c.kind, assessments.c.language.label("detected"))
+        select(
+            revisions,
+            feeds.c.outlet,
+            feeds.c.kind,
+            assessments.c.language.label("detected"),
+            func.coalesce(first.c.article_id, revisions.c.article_id).label("cluster_id"),
+        )
+        .join(own, own.c.article_id == revisions.c.article_id)
+        .outerjoin(first, first.c.id == own.c.cluster)
         .join(latest, latest.c.id == revisions.c.id)
         .join(assessments, by_bundle)
         .join(feeds, feeds.c.feed_id == revisions.c.feed_id)
@@ -124,6 +133,7 @@ def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, 
         sha256=row.content_sha256,
         copies=copies,
         narratives=scores,
+        cluster_id=row.cluster_id,
     )
 
 
