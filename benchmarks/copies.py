@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
-from monitor.records import Feed
+from monitor.records import (
+    Feed,
+)
 from monitor.stages.copies import MIN_SIMILARITY
 from monitor.storage.schema import articles, revisions
 from monitor.storage.store import SqlStore

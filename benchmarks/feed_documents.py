@@ -34,7 +34,13 @@ import feedparser
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.fetch.client import FetchLimits, HttpFetcher
-from monitor.records import Feed, FeedState, FetchedFeed, NotModified, ParsedFeed
+from monitor.records import (
+    Feed,
+    FeedState,
+    FetchedFeed,
+    NotModified,
+    ParsedFeed,
+)
 from monitor.stages.encoding import decode_document
 from monitor.stages.fastfeed import read_fast
 from monitor.stages.markup import strip_markup
@@ -45,7 +51,9 @@ from monitor.urls import is_web_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.records import Entry
+    from monitor.records import (
+        Entry,
+    )
 
 SUFFIXES = {".xml", ".rss", ".atom", ".rdf"}
 LIMITS = FetchLimits(concurrency=16, per_host=16, min_delay_s=0, timeout_s=20, max_bytes=10_000_000, allow_private_networks=True)

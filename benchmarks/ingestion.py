@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from monitor.pipeline import Parts
-    from monitor.records import AssessmentCounts, PendingRevision
+    from monitor.records import (
+        PendingRevision,
+    )
+    from monitor.reports import (
+        AssessmentCounts,
+    )
     from monitor.storage.store import SqlStore
     from monitor.wiring import Places
 

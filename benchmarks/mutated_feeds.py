@@ -29,7 +29,10 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.fetch.decompress import BodyReader
-from monitor.records import Feed, FetchedFeed
+from monitor.records import (
+    Feed,
+    FetchedFeed,
+)
 from monitor.stages.parse import parse_feed
 
 if TYPE_CHECKING:

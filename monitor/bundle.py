@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import BundleError
-from monitor.records import STANCES
+from monitor.records import (
+    STANCES,
+)
 from monitor.stages.classify import STANCE_CUES, Calibration, Model, SecondStage, assess
 from monitor.stages.cues import CUES
 from monitor.stages.features import Vocabulary
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.ports import Encoder
-    from monitor.records import Assessment, Document
+    from monitor.records import (
+        Assessment,
+        Document,
+    )
 
 FORMAT = 2
 SUMS = "SHA256SUMS"

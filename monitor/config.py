@@ -13,7 +13,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from monitor.errors import ConfigError
-from monitor.records import Feed, OutletKind
+from monitor.records import (
+    Feed,
+    OutletKind,
+)
 from monitor.urls import is_web_url
 
 if TYPE_CHECKING:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, FetchError
-from monitor.records import Feed, FetchedFeed
+from monitor.records import (
+    Feed,
+    FetchedFeed,
+)
 from monitor.stages.discover import FoundFeed, find_feed_links, guess_addresses
 from monitor.stages.language import detect_language
 from monitor.stages.parse import parse_feed
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
-    from monitor.records import FetchedPage, ParsedFeed
+    from monitor.records import (
+        FetchedPage,
+        ParsedFeed,
+    )
     from monitor.stages.discover import FoundAs
 
     Fetch = Callable[[str], Awaitable[FetchedPage | FetchedFeed | FetchError]]

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.pipeline.parts import Progress
-from monitor.records import Feed, FeedState, FetchedFeed, NotModified
+from monitor.records import (
+    Feed,
+    FeedState,
+    FetchedFeed,
+    NotModified,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from monitor.ports import Fetcher
-    from monitor.records import ParsedFeed
+    from monitor.records import (
+        ParsedFeed,
+    )
 
 
 @dataclass(frozen=True, slots=True)

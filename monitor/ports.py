@@ -16,8 +16,6 @@ if TYPE_CHECKING:
         ArchiveHead,
         ArchiveRef,
         Assessment,
-        AssessmentCounts,
-        Digest,
         Document,
         Entry,
         Exchange,
@@ -30,9 +28,13 @@ if TYPE_CHECKING:
         PageOutcome,
         PageRequest,
         PendingRevision,
-        RunReport,
         TakenDocument,
         Visit,
+    )
+    from monitor.reports import (
+        AssessmentCounts,
+        Digest,
+        RunReport,
     )
 
 

@@ -9,7 +9,13 @@ from monitor.errors import FeedDocumentError, PageError, WorkerError
 from monitor.stages.parse import parse_feed, parse_quickly
 
 if TYPE_CHECKING:
-    from monitor.records import ExtractedPage, Feed, FetchedFeed, FetchedPage, ParsedFeed
+    from monitor.records import (
+        ExtractedPage,
+        Feed,
+        FetchedFeed,
+        FetchedPage,
+        ParsedFeed,
+    )
     from monitor.workers import WorkerPool
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.ports import Classifier
-    from monitor.records import Document
+    from monitor.records import (
+        Document,
+    )
 
 BATCH_LINES = 64
 _SURROGATE = re.compile("[\ud800-\udfff]")

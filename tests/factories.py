@@ -11,20 +11,22 @@ import numpy as np
 
 from monitor.records import (
     STANCES,
-    Copy,
-    DayCounts,
-    Digest,
-    DigestRow,
     Document,
     Entry,
     Evidence,
     Feed,
-    FeedHealth,
     FetchedFeed,
     LabelledText,
     NarrativeScore,
-    RunReport,
     Stance,
+)
+from monitor.reports import (
+    Copy,
+    DayCounts,
+    Digest,
+    DigestRow,
+    FeedHealth,
+    RunReport,
 )
 from monitor.stages.classify import STANCE_CUES, Calibration, Model, SecondStage
 from monitor.stages.features import Vocabulary, fold_word, learn_vocabulary
@@ -34,7 +36,9 @@ from monitor.text import hash_texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.records import Stance
+    from monitor.records import (
+        Stance,
+    )
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
 BUNDLE = "cb1-0123456789ab"

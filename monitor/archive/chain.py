@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from monitor.errors import ArchiveError
-from monitor.records import ArchiveHead
+from monitor.records import (
+    ArchiveHead,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

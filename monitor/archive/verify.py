@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from monitor.records import ArchiveHead
+    from monitor.records import (
+        ArchiveHead,
+    )
 
 
 @dataclass(frozen=True, slots=True)

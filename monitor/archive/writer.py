@@ -16,7 +16,11 @@ from warcio.warcwriter import WARCWriter
 
 from monitor.archive.chain import CHAIN, MAX_URL_CHARS, NOTHING_BEFORE, Link, append_bytes, head_of, iterate_lines, read_end
 from monitor.errors import ArchiveError
-from monitor.records import ArchiveHead, ArchiveRef, Exchange
+from monitor.records import (
+    ArchiveHead,
+    ArchiveRef,
+    Exchange,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime

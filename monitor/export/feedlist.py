@@ -15,7 +15,9 @@ from monitor.urls import canonicalize_url, is_web_url
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from monitor.records import Feed
+    from monitor.records import (
+        Feed,
+    )
 
 MAX_ID_CHARS: Final = 64
 _ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")

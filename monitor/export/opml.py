@@ -16,7 +16,10 @@ from zoneinfo import available_timezones
 
 from monitor.errors import UsageError
 from monitor.export.feedlist import is_feed_id, make_feed_id
-from monitor.records import Feed, OutletKind
+from monitor.records import (
+    Feed,
+    OutletKind,
+)
 from monitor.stages.encoding import decode_document
 from monitor.text import clean_line
 from monitor.urls import canonicalize_url, is_web_url, resolve_link

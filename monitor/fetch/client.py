@@ -17,7 +17,15 @@ from monitor.fetch.decompress import ACCEPTED, BodyReader, too_large
 from monitor.fetch.politeness import HostGate, read_retry_after
 from monitor.fetch.robots import RobotsCache
 from monitor.fetch.safety import PublicResolver, check_literal_host
-from monitor.records import Exchange, Feed, FeedState, FetchedFeed, FetchedPage, NotModified, PageRequest
+from monitor.records import (
+    Exchange,
+    Feed,
+    FeedState,
+    FetchedFeed,
+    FetchedPage,
+    NotModified,
+    PageRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.pipeline.parts import Parts, Progress, Tally, timed
-from monitor.records import RunError
+from monitor.reports import (
+    RunError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.ports import Classifier
-    from monitor.records import Assessment, PendingRevision
+    from monitor.records import (
+        Assessment,
+        PendingRevision,
+    )
 
 ASSESS_CHUNK = 256
 

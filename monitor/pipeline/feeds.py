@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.pipeline.parts import Parts, Progress, Tally, timed
-from monitor.records import Duplicate, Feed, FeedState, FetchedFeed, Fresh, Revised, RunError, Seen, TakenDocument, Visit
+from monitor.records import (
+    Duplicate,
+    Feed,
+    FeedState,
+    FetchedFeed,
+    Fresh,
+    Revised,
+    Seen,
+    TakenDocument,
+    Visit,
+)
+from monitor.reports import (
+    RunError,
+)
 from monitor.stages.articles import decide_entries
 from monitor.stages.edits import find_vanished
 from monitor.stages.schedule import after_failure, after_success, after_unchanged, plan_visit
@@ -17,7 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.records import Decided, NotModified, ParsedFeed
+    from monitor.records import (
+        Decided,
+        NotModified,
+        ParsedFeed,
+    )
 
 # Visits without a document are stored so many at a time.
 VISITS_AT_ONCE = 200

@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FetchError, PageError
 from monitor.pipeline.parts import Parts, Progress, Tally, timed
-from monitor.records import FetchedPage, PageOutcome, PageRequest, PageText, RunError
+from monitor.records import (
+    FetchedPage,
+    PageOutcome,
+    PageRequest,
+    PageText,
+)
+from monitor.reports import (
+    RunError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.records import Feed
+    from monitor.records import (
+        Feed,
+    )
 
 # A feed's own text below this is a headline with a lead at best. Full texts of the region's feeds begin at about 800.
 THIN_CHARS = 600

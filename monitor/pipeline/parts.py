@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.ports import Archive, Classifier, Fetcher, Store
-    from monitor.records import ExtractedPage, Feed, FetchedFeed, FetchedPage, FullText, ParsedFeed, RunError
+    from monitor.records import (
+        ExtractedPage,
+        Feed,
+        FetchedFeed,
+        FetchedPage,
+        FullText,
+        ParsedFeed,
+    )
+    from monitor.reports import (
+        RunError,
+    )
 
 STAGES = ("fetch", "parse", "extract", "classify", "store", "digest")
 

@@ -8,13 +8,22 @@ from monitor.pipeline.assess import assess_pending
 from monitor.pipeline.feeds import visit_feeds
 from monitor.pipeline.pages import fetch_pages
 from monitor.pipeline.parts import STAGES, Parts, Progress, Tally, timed
-from monitor.records import ArticleCounts, AssessmentCounts, EntryCounts, FeedCounts, PageCounts, RunReport
+from monitor.reports import (
+    ArticleCounts,
+    AssessmentCounts,
+    EntryCounts,
+    FeedCounts,
+    PageCounts,
+    RunReport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from monitor.records import Feed
+    from monitor.records import (
+        Feed,
+    )
 
 
 def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date) -> Tally:

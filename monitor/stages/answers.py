@@ -6,7 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from monitor.records import Assessment, NarrativeScore
+    from monitor.records import (
+        Assessment,
+        NarrativeScore,
+    )
 
 
 def make_answer(identifier: object, assessment: Assessment, bundle: str) -> dict[str, Any]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from monitor.records import Decided, Duplicate, Entry, Fresh, Known, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import (
+    Decided,
+    Duplicate,
+    Entry,
+    Fresh,
+    Known,
+    KnownArticle,
+    KnownEntry,
+    Revised,
+    Seen,
+)
 from monitor.text import count_words
 
 if TYPE_CHECKING:

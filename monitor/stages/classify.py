@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.records import STANCES, Assessment, Document, Evidence, NarrativeScore, Stance
+from monitor.records import (
+    STANCES,
+    Assessment,
+    Document,
+    Evidence,
+    NarrativeScore,
+    Stance,
+)
 from monitor.stages.cues import CUES, has_fact_check_label, is_contested
 from monitor.stages.passages import Batch, Pairs, read_batch
 from monitor.stages.wordtable import WordTable

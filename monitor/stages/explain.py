@@ -11,7 +11,14 @@ from monitor.text import truncate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.records import ArticleHistory, NarrativeScore, RevisionHistory, StoredAssessment
+    from monitor.records import (
+        NarrativeScore,
+    )
+    from monitor.reports import (
+        ArticleHistory,
+        RevisionHistory,
+        StoredAssessment,
+    )
 
 MIN_SHOWN_SCORE = 0.1
 MAX_SHOWN_DIFF = 1_000

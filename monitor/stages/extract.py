@@ -12,7 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import PageError
-from monitor.records import ExtractedPage
+from monitor.records import (
+    ExtractedPage,
+)
 from monitor.stages.encoding import decode_document
 from monitor.stages.markup import strip_markup
 from monitor.text import clean_block, clean_line, count_words

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from monitor.stages.namespaces import ATOM, RDF, RSS_090, RSS_10, DoubtError, bind_prefixes, find_prefix
 from monitor.stages.rawfeed import RawFeed, RawItem
 
 if TYPE_CHECKING:
@@ -22,40 +23,6 @@ MAX_ATTRIBUTES = 100_000
 MAX_ITEMS = 2_000
 MAX_GROUPS = 6
 
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-_ATOM = "http://www.w3.org/2005/Atom"
-_RSS_10 = "http://purl.org/rss/1.0/"
-_RSS_090 = "http://my.netscape.com/rdf/simple/0.9/"
-# The prefix that the elements of a namespace are known by, whatever prefix the document binds to it; "" for feeds' own elements.
-_PREFIXES = {
-    "": "",
-    _ATOM.lower(): "",
-    _RSS_10: "",
-    _RSS_090: "",
-    "http://blogs.law.harvard.edu/tech/rss": "",
-    "http://cyber.law.harvard.edu/rss/creativecommonsrssmodule.html": "creativecommons",
-    "http://backend.userland.com/creativecommonsrssmodule": "creativecommons",
-    "http://creativecommons.org/ns#license": "cc",
-    "http://podlove.org/simple-chapters": "psc",
-    "http://purl.org/dc/elements/1.1/": "dc",
-    "http://purl.org/dc/terms/": "dcterms",
-    "http://purl.org/rss/1.0/modules/content/": "content",
-    "http://purl.org/rss/1.0/modules/syndication/": "sy",
-    "http://rssnamespace.org/feedburner/ext/1.0": "feedburner",
-    "http://search.yahoo.com/mrss": "media",
-    "http://search.yahoo.com/mrss/": "media",
-    "http://web.resource.org/cc/": "cc",
-    "http://webns.net/mvcb/": "admin",
-    "http://www.georss.org/georss": "georss",
-    "http://www.itunes.com/dtds/podcast-1.0.dtd": "itunes",
-    "http://www.opengis.net/gml": "gml",
-    "http://www.w3.org/1999/02/22-rdf-syntax-ns#": "rdf",
-    "http://www.w3.org/1999/xhtml": "xhtml",
-    "http://www.w3.org/xml/1998/namespace": "xml",
-}
-# Drafts of Atom and other dialects that the reference reader takes for feeds' own elements.
-_DIALECTS = re.compile(r"purl\.org/(atom|echo|pie)/|purl\.org/rss/1\.0/modules/rss091|echo/namespace|example\.com/")
-_KNOWN_PREFIXES = frozenset(_PREFIXES.values())
 _VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
 
 _DECLARATION = re.compile(r"""xmlns(?::([^\s=:]+))?\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -84,10 +51,6 @@ _SIGN_PARTS = frozenset({"title", "link", "url", "description", "width", "height
 _HINTS = frozenset({"ttl", "sy_updateperiod", "sy_updatefrequency"})
 
 
-class _DoubtError(Exception):
-    """The document holds something that is left to the reference reader."""
-
-
 class _Names(dict[str, str]):
     """The names of elements as ``prefix_local`` in small letters, by their tags as lxml gives them."""
 
@@ -97,11 +60,11 @@ class _Names(dict[str, str]):
 
     def __missing__(self, tag: str) -> str:
         uri, _, local = tag.rpartition("}")
-        prefix = _find_prefix(uri[1:])
+        prefix = find_prefix(uri[1:])
         if prefix is None:
             prefix = self._prefixes.get(uri[1:])
         if prefix is None:
-            raise _DoubtError(tag)
+            raise DoubtError(tag)
         name = self[tag] = f"{prefix}_{local.lower()}" if prefix else local.lower()
         return name
 
@@ -123,7 +86,7 @@ class _Item:
         """The record of it. Without link and guid it is in doubt: the reference reader may find more."""
         values = self.values.get
         if not (self.link or values("guid")):
-            raise _DoubtError("neither link nor guid")
+            raise DoubtError("neither link nor guid")
         contents = [values("full_text", ""), *self.contents]
         return RawItem(
             title=values("title", ""),
@@ -153,7 +116,7 @@ class _Item:
     def take_link(self, element: Any, _depth: int) -> None:
         attributes = _read_attributes(element) if element.keys() else {}
         if "url" in attributes or "uri" in attributes or len(element):
-            raise _DoubtError("an odd link")
+            raise DoubtError("an odd link")
         href = attributes.get("href")
         if href is None:
             link = _read_text(element).replace("&amp;", "&")
@@ -180,7 +143,7 @@ class _Item:
 
     def take_full_text(self, element: Any, depth: int) -> None:
         if element.keys():
-            raise _DoubtError("a full text with attributes")
+            raise DoubtError("a full text with attributes")
         self.keep("full_text", _read_text(element), depth)
 
     def take_summary(self, element: Any, depth: int) -> None:
@@ -256,10 +219,10 @@ class _Document:
             self._has_content = self._has_content or self._has_summary
             self._has_summary = self._has_summary or name in _SUMMARIES
         elif name in {"content", "content_encoded"}:
-            raise _DoubtError("a content that is no item's")
+            raise DoubtError("a content that is no item's")
         elif name in _HINTS:
             if element.keys():
-                raise _DoubtError("a hint with attributes")
+                raise DoubtError("a hint with attributes")
             self.hints[name] = _read_text(element)
         elif name in _TAKERS:
             _require_leaf(element)
@@ -272,7 +235,7 @@ class _Document:
             name = self._names[child.tag]
             _require_leaf(child)
             if name not in _SIGN_PARTS or (name == "description" and self._has_summary):
-                raise _DoubtError(name)
+                raise DoubtError(name)
 
     def read_item(self, element: Any) -> None:
         """One item, as far as the cap allows."""
@@ -292,22 +255,22 @@ class _Document:
                 take(item, child, depth)
             elif name in _GROUPS:
                 if depth > MAX_GROUPS:
-                    raise _DoubtError("groups in groups")
+                    raise DoubtError("groups in groups")
                 self._fill(item, child, depth + 1)
             else:
                 self._pass_over(child, name)
 
     def _pass_over(self, element: Any, name: str) -> None:
         if _is_refused(name):
-            raise _DoubtError(name)
+            raise DoubtError(name)
         if not len(element):
             return
         if name in _MARKED_UP:
-            raise _DoubtError(name)
+            raise DoubtError(name)
         for inner in element.iterdescendants():
             inner_name = self._names[inner.tag]
             if inner_name in _TAKERS or inner_name in _MARKED_UP or inner_name in _GROUPS or _is_refused(inner_name):
-                raise _DoubtError(inner_name)
+                raise DoubtError(inner_name)
 
 
 def read_fast(text: str) -> RawFeed | None:
@@ -322,16 +285,16 @@ def read_fast(text: str) -> RawFeed | None:
         return None
     try:
         return _read_tree(text)
-    except (_DoubtError, etree.XMLSyntaxError, UnicodeEncodeError):
+    except (DoubtError, etree.XMLSyntaxError, UnicodeEncodeError):
         return None  # the reference reader says what is wrong, if anything is
 
 
 def _read_tree(text: str) -> RawFeed:
     document = text.encode()
     if _CONTROLS.search(document):
-        raise _DoubtError("control characters")
+        raise DoubtError("control characters")
     declared = [(prefix, double or single) for prefix, double, single in _DECLARATION.findall(text)]
-    names = _Names(_bind_prefixes(declared))
+    names = _Names(bind_prefixes(declared))
     root = etree.fromstring(document, _make_parser())
     reading = _Document(names)
     version = _find_version(root, names, declared)
@@ -356,14 +319,14 @@ def _read_branches(reading: _Document, root: Any, names: _Names) -> None:
         name = names[branch.tag]
         if name == "channel":
             if _read_attributes(branch, about=True).keys() & {"href", "lastmod"}:
-                raise _DoubtError("a channel of another format")
+                raise DoubtError("a channel of another format")
             reading.read_channel(branch)
         elif name == "item":
             reading.read_item(branch)
         elif name in {"image", "textinput"}:
             reading.read_sign(branch)
         else:
-            raise _DoubtError(name)
+            raise DoubtError(name)
 
 
 def _make_parser() -> Any:
@@ -378,51 +341,24 @@ def _make_parser() -> Any:
     )
 
 
-def _find_prefix(uri: str) -> str | None:
-    low = uri.lower()
-    return "" if "backend.userland.com/rss" in low else _PREFIXES.get(low)
-
-
-def _bind_prefixes(declared: list[tuple[str, str]]) -> dict[str, str | None]:
-    """The prefix of each namespace that is not known; None where it is not the only one.
-
-    Raises `_DoubtError` where a prefix has several meanings, or that of another namespace.
-    """
-    uris: dict[str, str] = {}
-    prefixes: dict[str, str | None] = {}
-    for written, uri in dict.fromkeys(declared):
-        prefix, known = written.lower(), _find_prefix(uri)
-        if known is None:
-            prefixes[uri] = prefix if prefix and prefixes.get(uri, prefix) == prefix else None
-        if not prefix:
-            continue
-        if _is_odd(uri) or uris.setdefault(prefix, uri) != uri or (prefix in _KNOWN_PREFIXES and prefix != known):
-            raise _DoubtError(f"{prefix} {uri}")
-    return prefixes
-
-
-def _is_odd(uri: str) -> bool:
-    return bool("&" in uri or uri != "".join(uri.split()) or _DIALECTS.search(uri.lower()))
-
-
 def _find_version(root: Any, names: _Names, declared: list[tuple[str, str]]) -> str:
     stated = _read_attributes(root).get("version", "")
     by_namespace = next((version for one in declared if (version := _name_version(*one))), "")
-    if root.tag == f"{{{_ATOM}}}feed" and by_namespace == "atom10":
+    if root.tag == f"{{{ATOM}}}feed" and by_namespace == "atom10":
         return by_namespace
     if names[root.tag] == "rdf_rdf" and by_namespace.startswith("rss"):
         return by_namespace
     if names[root.tag] != "rss":
-        raise _DoubtError(root.tag)
+        raise DoubtError(root.tag)
     if by_namespace.startswith("rss"):
         return by_namespace
     return _VERSIONS.get(stated) or ("rss20" if stated.startswith("2.") else "rss")
 
 
 def _name_version(prefix: str, uri: str) -> str:
-    if (prefix, uri.lower()) == ("", _RSS_090):
+    if (prefix, uri.lower()) == ("", RSS_090):
         return "rss090"
-    return {_RSS_10: "rss10", _ATOM.lower(): "atom10"}.get(uri.lower(), "")
+    return {RSS_10: "rss10", ATOM.lower(): "atom10"}.get(uri.lower(), "")
 
 
 def _is_refused(name: str) -> bool:
@@ -431,18 +367,18 @@ def _is_refused(name: str) -> bool:
 
 def _require_leaf(element: Any) -> None:
     if len(element):
-        raise _DoubtError(element.tag)
+        raise DoubtError(element.tag)
 
 
 def _require_address(address: str) -> str:
     if ":///" in address:
-        raise _DoubtError(address)  # the reference reader drops slashes
+        raise DoubtError(address)  # the reference reader drops slashes
     return address
 
 
 def _read_text(element: Any) -> str:
     if len(element):
-        raise _DoubtError(element.tag)
+        raise DoubtError(element.tag)
     text = (element.text or "").strip()
     return text if text.isascii() else _mend_misread(text)
 
@@ -460,7 +396,7 @@ def _read_content(element: Any) -> str:
     if element.keys():
         attributes = _read_attributes(element)
         if attributes.get("type", "text").lower() not in _TEXT_TYPES or attributes.keys() & {"mode", "src"}:
-            raise _DoubtError(element.tag)
+            raise DoubtError(element.tag)
     return _read_text(element)
 
 
@@ -469,9 +405,9 @@ def _read_attributes(element: Any, *, about: bool = False) -> dict[str, str]:
     plain: dict[str, str] = {}
     for key, value in element.items():
         space, _, local = key.lower().rpartition("}")
-        is_doubtful = local in plain if not space else local in _MEANINGFUL and not (about and key == f"{_RDF}about")
+        is_doubtful = local in plain if not space else local in _MEANINGFUL and not (about and key == f"{RDF}about")
         if is_doubtful or local == "base":
-            raise _DoubtError(key)
+            raise DoubtError(key)
         if not space:
             plain[local] = value
     return plain
@@ -479,6 +415,6 @@ def _read_attributes(element: Any, *, about: bool = False) -> dict[str, str]:
 
 def _read_item_guid(element: Any) -> str:
     if _read_attributes(element, about=True).keys() & {"href", "lastmod"}:
-        raise _DoubtError("an item of another format")
-    about: str = element.get(f"{_RDF}about", "")
+        raise DoubtError("an item of another format")
+    about: str = element.get(f"{RDF}about", "")
     return about

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from html.entities import html5
 from typing import TYPE_CHECKING
 
-from monitor.records import Entry, Feed, FetchedFeed, ParsedFeed
+from monitor.records import (
+    Entry,
+    Feed,
+    FetchedFeed,
+    ParsedFeed,
+)
 from monitor.stages.dates import resolve_date
 from monitor.stages.documents import name_document, name_truncated
 from monitor.stages.encoding import MARKS, decode_with_repairs

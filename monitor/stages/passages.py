@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.records import Document
+    from monitor.records import (
+        Document,
+    )
     from monitor.stages.windows import Reading, Sentence
     from monitor.stages.wordtable import WordTable
 

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.records import Digest, DigestRow, Evidence, FeedHealth, NarrativeEdit, NarrativeScore, Removal, RunReport
+    from monitor.records import (
+        Evidence,
+        NarrativeScore,
+    )
+    from monitor.reports import (
+        Digest,
+        DigestRow,
+        FeedHealth,
+        NarrativeEdit,
+        Removal,
+        RunReport,
+    )
     from monitor.stages.edits import Change
 
 CONTEXT_CHARS = 220

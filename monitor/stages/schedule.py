@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.errors import FetchError
-    from monitor.records import FeedState, FetchedFeed
+    from monitor.records import (
+        FeedState,
+        FetchedFeed,
+    )
 
 Grade = Literal["temporary", "soft", "hard"]
 

@@ -17,7 +17,10 @@ from monitor.text import WORD, find_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.records import Document, FieldName
+    from monitor.records import (
+        Document,
+        FieldName,
+    )
 
 WINDOW_WORDS = 40
 MAX_WINDOWS = 400

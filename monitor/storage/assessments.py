@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from monitor.records import Assessment, AssessmentCounts, Evidence, NarrativeScore, PendingRevision
+from monitor.records import (
+    Assessment,
+    Evidence,
+    NarrativeScore,
+    PendingRevision,
+)
+from monitor.reports import (
+    AssessmentCounts,
+)
 from monitor.storage.articles import CHUNK, insert_ignoring_conflicts, make_document
 from monitor.storage.schema import assessments, narrative_scores, revisions
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from monitor.records import Changes, NarrativeEdit, Removal
+from monitor.reports import (
+    Changes,
+    NarrativeEdit,
+    Removal,
+)
 from monitor.storage.articles import CHUNK
 from monitor.storage.schema import articles, entries, feeds, narrative_scores, revisions
 

@@ -13,7 +13,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Subquery, case, func, select
 
-from monitor.records import Copy, DayCounts, Digest, DigestRow, NarrativeScore, StanceCount
+from monitor.reports import (
+    Copy,
+    DayCounts,
+    Digest,
+    DigestRow,
+    StanceCount,
+)
 from monitor.storage.articles import CHUNK
 from monitor.storage.assessments import load_scores
 from monitor.storage.changes import load_changes
@@ -22,6 +28,10 @@ from monitor.storage.schema import articles, assessments, entries, feeds, narrat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from monitor.records import (
+        NarrativeScore,
+    )
 
 
 def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:

@@ -103,16 +103,27 @@ def _migrate(connection: Connection, db_url: str) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
-    tables = set(inspect(connection).get_table_names())
-    if tables and "alembic_version" not in tables:
-        raise StoreError(f"store {display_url(db_url)}: holds a database of another program; give another with --db")
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if tables else None
+    if _read_version(connection, db_url) == scripts.get_current_head():
+        return
+    if connection.dialect.name == "sqlite":
+        # All or nothing, also for a run that is killed here: SQLite begins no transaction of its own for tables.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    found = _read_version(connection, db_url)  # again: another run may just have done it
     if found == scripts.get_current_head():
         return
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(f"store {display_url(db_url)}: was made by a newer version (schema {found}); update narrative-monitor")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _read_version(connection: Connection, db_url: str) -> str | None:
+    """The schema's version; None where the database is empty."""
+    tables = set(inspect(connection).get_table_names())
+    if tables and "alembic_version" not in tables:
+        raise StoreError(f"store {display_url(db_url)}: holds a database of another program; give another with --db")
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if tables else None
+    return found
 
 
 def _remedy(reason: str) -> str:

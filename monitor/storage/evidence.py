@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, select
 
-from monitor.records import ArchiveHead
+from monitor.records import (
+    ArchiveHead,
+)
 from monitor.storage.schema import archive_heads, assessments, pages, revisions
 
 if TYPE_CHECKING:

@@ -10,13 +10,15 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from monitor.errors import FetchError
 from monitor.records import (
+    Feed,
+    FeedState,
+)
+from monitor.reports import (
     ArticleCounts,
     AssessmentCounts,
     EntryCounts,
-    Feed,
     FeedCounts,
     FeedHealth,
-    FeedState,
     PageCounts,
     RunError,
     RunReport,
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from monitor.records import TakenDocument, Visit
+    from monitor.records import (
+        TakenDocument,
+        Visit,
+    )
 
 
 def sync_feeds(connection: Connection, configured: Sequence[Feed]) -> None:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
-from monitor.records import ArticleHistory, PageState, RevisionHistory, StoredAssessment
+from monitor.reports import (
+    ArticleHistory,
+    PageState,
+    RevisionHistory,
+    StoredAssessment,
+)
 from monitor.storage.articles import find_article_id
 from monitor.storage.assessments import load_scores
 from monitor.storage.digests import load_copies

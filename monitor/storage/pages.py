@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
-from monitor.records import PageOutcome, PageRequest
+from monitor.records import (
+    PageOutcome,
+    PageRequest,
+)
 from monitor.storage.articles import load_last_numbers
 from monitor.storage.schema import articles, pages, revisions
 from monitor.text import hash_texts

@@ -20,22 +20,24 @@ if TYPE_CHECKING:
 
     from monitor.records import (
         ArchiveHead,
-        ArticleHistory,
         Assessment,
-        AssessmentCounts,
-        Digest,
         Document,
         Entry,
         Feed,
-        FeedHealth,
         FeedState,
         Known,
         PageOutcome,
         PageRequest,
         PendingRevision,
-        RunReport,
         TakenDocument,
         Visit,
+    )
+    from monitor.reports import (
+        ArticleHistory,
+        AssessmentCounts,
+        Digest,
+        FeedHealth,
+        RunReport,
     )
     from monitor.stages.health import FeedRecord
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from monitor.codebook import Codebook
-    from monitor.records import LabelledText
+    from monitor.records import (
+        LabelledText,
+    )
 
 CALIBRATION_PICTURE = "calibration.svg"
 MAX_FAILURES = 5

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitor.records import Document, LabelledText
+from monitor.records import (
+    Document,
+    LabelledText,
+)
 from monitor.text import clean_line, truncate
 from monitor.train.evaluate import UNLISTED, judge, tabulate
 from monitor.train.measures import MIN_SHOWN_SCORE, Answers, join_answers, measure, to_json
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from monitor.ports import Classifier
-    from monitor.records import Assessment
+    from monitor.records import (
+        Assessment,
+    )
     from monitor.train.evaluate import Judged
 
 BATCH_TEXTS = 64

@@ -7,7 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import CorpusError
-from monitor.records import STANCES, Document, LabelledText, Stance
+from monitor.records import (
+    STANCES,
+    Document,
+    LabelledText,
+    Stance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

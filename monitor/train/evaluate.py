@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitor.records import STANCES, Assessment, Document, LabelledText, Stance
+from monitor.records import (
+    STANCES,
+    Assessment,
+    Document,
+    LabelledText,
+    Stance,
+)
 from monitor.train.measures import (
     FALSE_FLAGS,
     MIXED,

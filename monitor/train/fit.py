@@ -18,7 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from monitor.errors import CorpusError
-from monitor.records import STANCES, LabelledText, Stance
+from monitor.records import (
+    STANCES,
+    LabelledText,
+    Stance,
+)
 from monitor.stages.classify import (
     MIN_ENCODED_SCORE,
     STANCE_CUES,

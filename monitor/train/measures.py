@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitor.records import STANCES
+from monitor.records import (
+    STANCES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

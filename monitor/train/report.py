@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from monitor.records import STANCES
+from monitor.records import (
+    STANCES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

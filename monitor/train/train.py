@@ -8,7 +8,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from monitor.bundle import save_bundle
-from monitor.records import STANCES
+from monitor.records import (
+    STANCES,
+)
 from monitor.train.card import CALIBRATION_PICTURE, render_card
 from monitor.train.corpus import hash_corpus, load_labelled
 from monitor.train.evaluate import Judged, evaluate
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from monitor.codebook import Codebook
     from monitor.ports import Encoder
-    from monitor.records import LabelledText
+    from monitor.records import (
+        LabelledText,
+    )
     from monitor.train.fit import Fitted
 
 DEFAULT_SEED = 20140227

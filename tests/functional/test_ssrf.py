@@ -13,7 +13,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from monitor.errors import FetchError
 from monitor.fetch.client import FetchLimits, HttpFetcher
 from monitor.fetch.safety import BLOCKED_PORTS, PublicResolver
-from monitor.records import FeedState, FetchedFeed, NotModified
+from monitor.records import (
+    FeedState,
+    FetchedFeed,
+    NotModified,
+)
 from tests.factories import NOON, make_feed
 from tests.functional.servers import FeedServer, serve
 

@@ -3,7 +3,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.records import Decided, Duplicate, Entry, Fresh, Known, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import (
+    Decided,
+    Duplicate,
+    Entry,
+    Fresh,
+    Known,
+    KnownArticle,
+    KnownEntry,
+    Revised,
+    Seen,
+)
 from monitor.stages.articles import body_chars, decide_entries, is_copy_candidate
 from tests.factories import make_entry
 

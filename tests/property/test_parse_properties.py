@@ -19,7 +19,9 @@ from monitor.urls import canonicalize_url, resolve_link
 from tests.factories import NOON, make_feed, make_fetched
 
 if TYPE_CHECKING:
-    from monitor.records import ParsedFeed
+    from monitor.records import (
+        ParsedFeed,
+    )
 
 # What feeds put, and what nobody should put, into an element; cut off, nested, in two encodings, or no text at all.
 CONTENTS = [

@@ -6,7 +6,12 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.records import Copy, Evidence
+from monitor.records import (
+    Evidence,
+)
+from monitor.reports import (
+    Copy,
+)
 from monitor.stages.render import CSV_COLUMNS, render_digest
 from tests.factories import NOON, make_digest, make_health, make_row, make_score
 

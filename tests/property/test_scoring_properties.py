@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.records import Document
+from monitor.records import (
+    Document,
+)
 from monitor.stages.classify import assess, judge_stances
 from monitor.stages.features import fold_word, learn_vocabulary
 from monitor.stages.passages import read_batch

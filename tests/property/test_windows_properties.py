@@ -1,7 +1,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.records import Document
+from monitor.records import (
+    Document,
+)
 from monitor.stages.windows import MAX_SENTENCE_CHARS, make_windows, read_document, split_sentences
 from monitor.text import WORD
 

@@ -10,7 +10,9 @@ import pytest
 
 from monitor.bundle import BundleClassifier, load_bundle
 from monitor.codebook import load_codebook
-from monitor.records import Document
+from monitor.records import (
+    Document,
+)
 from monitor.train.train import train_bundle
 from tests.fakes import FakeEncoder
 

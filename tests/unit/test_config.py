@@ -7,7 +7,9 @@ import pytest
 
 from monitor.config import MAX_BYTES, load_config, render_schema
 from monitor.errors import ConfigError
-from monitor.records import Feed
+from monitor.records import (
+    Feed,
+)
 
 SHIPPED = Path(__file__).parents[2] / "feeds.yaml"
 FEED = "feeds:\n  - id: bereg\n    url: https://bereg.example/rss\n"

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitor.records import Assessment, Document
+from monitor.records import (
+    Assessment,
+    Document,
+)
 from monitor.streams import BATCH_LINES, MAX_LINE_BYTES, classify_stream
 from tests.factories import make_score
 

@@ -17,7 +17,10 @@ from monitor.archive.retention import KEPT, find_prunable, prune_archive
 from monitor.archive.verify import read_record, verify_archive
 from monitor.archive.writer import TORN, Archive
 from monitor.errors import ArchiveError
-from monitor.records import ArchiveHead, Exchange
+from monitor.records import (
+    ArchiveHead,
+    Exchange,
+)
 from tests.factories import NOON
 
 HEADERS = (

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from monitor.errors import UsageError
 from monitor.export import opml
 from monitor.export.opml import OpmlFeed, make_feeds, read_opml, write_opml
-from monitor.records import Feed, OutletKind
+from monitor.records import (
+    Feed,
+    OutletKind,
+)
 from tests.factories import NOON, make_feed
 
 

@@ -13,7 +13,12 @@ from aiohttp import web
 
 from monitor.errors import FetchError
 from monitor.fetch.client import MAX_VALIDATOR_CHARS, FetchLimits, HttpFetcher, make_user_agent
-from monitor.records import Feed, FeedState, FetchedFeed, NotModified
+from monitor.records import (
+    Feed,
+    FeedState,
+    FetchedFeed,
+    NotModified,
+)
 from tests.factories import NOON, make_feed
 
 Outcome = FetchedFeed | NotModified | FetchError

@@ -11,7 +11,13 @@ from aiohttp import web
 
 from monitor.errors import FetchError
 from monitor.fetch.client import MAX_HEADERS_BYTES, HttpFetcher
-from monitor.records import FeedState, FetchedFeed, FetchedPage, NotModified, PageRequest
+from monitor.records import (
+    FeedState,
+    FetchedFeed,
+    FetchedPage,
+    NotModified,
+    PageRequest,
+)
 from tests.factories import NOON, make_feed
 from tests.unit.fetch.test_client import FEED, LIMITS, NEW, answer, assert_failed, fetch, serve
 

@@ -2,6 +2,8 @@ import asyncio
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from monitor.errors import FetchError
@@ -85,6 +87,52 @@ def test_a_literal_private_host_is_refused_by_name(url):
 @pytest.mark.parametrize("url", ["http://8.8.8.8/feed", "http://[2606:4700:4700::1111]/feed", "https://outlet.example/feed"])
 def test_public_literals_and_names_pass_the_literal_check(url):
     check_literal_host(URL(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        pytest.param("ftp://outlet.example/", "begins with ftp:", id="scheme"),
+        pytest.param("//outlet.example/", "begins with nothing:", id="no scheme"),
+        pytest.param("http:///rss", "no name of a host", id="no host"),
+        pytest.param("http://outlet.example:6379/", "at port 6379", id="port"),
+        pytest.param("http://127.1/", "no IP address in the usual spelling", id="short"),
+        pytest.param("http://[::ffff:0x7f.1]/", "is no IP address", id="odd IPv6"),
+        pytest.param("http://١٢٧.٠.٠.١/", "in digits of another script", id="digits"),
+        pytest.param("http://intranet/", "without a domain", id="one word"),
+        pytest.param("http://nas.lan/", "inside a network", id="inner domain"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_what_to_set(url, message):
+    with pytest.raises(FetchError, match=f"{message}.*; if that is meant, set allow_private_networks: true") as caught:
+        check_literal_host(URL(url))
+    assert caught.value.kind == "blocked_address"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://новини.example/", "http://a_b.example/", "http://user:word@outlet.example:8080/", "http://8.8.8.8./"]
+)
+def test_unusual_names_of_the_open_internet_pass(url):
+    check_literal_host(URL(url))
+
+
+@given(st.ip_addresses(v=4))
+def test_nothing_is_public_that_the_standard_library_holds_for_private(ip):
+    assert not is_public_address(str(ip)) or ip.is_global
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_judged_alike_in_every_wrapping(ip):
+    number = int(ip)
+    expected = is_public_address(str(ip))
+    wrapped = [f"::ffff:{ip}", f"64:ff9b::{ip}", f"2002:{number >> 16:x}:{number & 0xFFFF:x}::1", f"2606:4700::5efe:{ip}"]
+    assert [is_public_address(address) for address in wrapped] == [expected] * 4
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(["{:d}", "0x{:x}", "0X{:X}", "0{:o}", "{:d}."]))
+def test_no_ipv4_address_passes_as_one_number(ip, form):
+    with pytest.raises(FetchError, match="spelling"):
+        check_literal_host(URL(f"http://{form.format(int(ip))}/"))
 
 
 def resolve(host: str) -> list:

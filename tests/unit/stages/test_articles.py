@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.records import Duplicate, Entry, Fresh, Known, KnownArticle, KnownEntry, Revised, Seen
+from monitor.records import (
+    Duplicate,
+    Entry,
+    Fresh,
+    Known,
+    KnownArticle,
+    KnownEntry,
+    Revised,
+    Seen,
+)
 from monitor.stages.articles import article_id_for, body_chars, decide_entries, is_copy_candidate
 from monitor.text import hash_texts
 from tests.factories import make_entry

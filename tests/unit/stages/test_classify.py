@@ -4,7 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.records import STANCES, Assessment
+from monitor.records import (
+    STANCES,
+    Assessment,
+)
 from monitor.stages.classify import (
     MAX_ENCODED_WINDOWS,
     MAX_EVIDENCE,

@@ -3,7 +3,15 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.records import ArticleHistory, Copy, Evidence, RevisionHistory, StoredAssessment
+from monitor.records import (
+    Evidence,
+)
+from monitor.reports import (
+    ArticleHistory,
+    Copy,
+    RevisionHistory,
+    StoredAssessment,
+)
 from monitor.stages.explain import render_history
 from tests.factories import BUNDLE, NOON, make_score
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import FeedDocumentError
-from monitor.records import Entry, FetchedFeed, ParsedFeed
+from monitor.records import (
+    Entry,
+    FetchedFeed,
+    ParsedFeed,
+)
 from monitor.stages.parse import MAX_ITEMS, MAX_SUMMARY_CHARS, MAX_TEXT_CHARS, MAX_TITLE_CHARS, REPAIRS, parse_feed, read_hint
 from monitor.stages.rawfeed import RawFeed
 from monitor.text import hash_texts

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from monitor.records import Document
+from monitor.records import (
+    Document,
+)
 from monitor.stages.cues import CUES
 from monitor.stages.passages import STANCE_REACH_WORDS, Batch, read_batch
 from monitor.stages.wordtable import WordTable

@@ -10,7 +10,18 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from monitor.records import AssessmentCounts, Copy, DayCounts, Digest, Evidence, FeedCounts, RunError, StanceCount
+from monitor.records import (
+    Evidence,
+)
+from monitor.reports import (
+    AssessmentCounts,
+    Copy,
+    DayCounts,
+    Digest,
+    FeedCounts,
+    RunError,
+    StanceCount,
+)
 from monitor.stages.render import CSV_COLUMNS, find_blind_spots, make_json_row, make_page, render_csv, render_digest, render_report
 from tests.factories import BUNDLE, NOON, make_digest, make_health, make_report, make_row, make_score
 

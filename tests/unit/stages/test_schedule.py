@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.errors import FetchError
-from monitor.records import FeedState
+from monitor.records import (
+    FeedState,
+)
 from monitor.stages.schedule import (
     FULL_GET_EVERY,
     MAX_WAIT_S,

@@ -11,11 +11,9 @@ from monitor.errors import FetchError, StoreError
 from monitor.records import (
     ArchiveHead,
     Assessment,
-    AssessmentCounts,
     Decided,
     Duplicate,
     Entry,
-    EntryCounts,
     Evidence,
     FeedState,
     FetchedFeed,
@@ -27,11 +25,15 @@ from monitor.records import (
     PageText,
     ParsedFeed,
     Revised,
-    RunError,
     Seen,
-    StanceCount,
     TakenDocument,
     Visit,
+)
+from monitor.reports import (
+    AssessmentCounts,
+    EntryCounts,
+    RunError,
+    StanceCount,
 )
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.edits import find_vanished

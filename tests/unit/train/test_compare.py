@@ -3,7 +3,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from monitor.records import Assessment, Document, NarrativeScore
+from monitor.records import (
+    Assessment,
+    Document,
+    NarrativeScore,
+)
 from monitor.train.compare import MAX_TITLE_CHARS, Side, compare, find_changes
 from monitor.train.evaluate import UNLISTED, Judged
 from tests.factories import make_document, make_labelled, make_score

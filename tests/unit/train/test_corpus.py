@@ -3,7 +3,10 @@ import json
 import pytest
 
 from monitor.errors import CorpusError
-from monitor.records import Document, LabelledText
+from monitor.records import (
+    Document,
+    LabelledText,
+)
 from monitor.train.corpus import check_texts, hash_corpus, load_labelled, stream_texts
 
 KNOWN = frozenset({"fake_loyalty"})

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from monitor.records import Document
+from monitor.records import (
+    Document,
+)
 from monitor.stages.features import fold_word, learn_vocabulary
 from monitor.stages.passages import read_batch
 from monitor.stages.windows import read_document

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from monitor.records import Assessment
+from monitor.records import (
+    Assessment,
+)
 from monitor.train.evaluate import Judged, evaluate, find_top, judge, judge_texts, length_class
 from tests.factories import make_document, make_labelled, make_score
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from monitor.errors import CorpusError
-from monitor.records import STANCES
+from monitor.records import (
+    STANCES,
+)
 from monitor.stages.classify import MIN_ENCODED_SCORE, STANCE_CUES, assess
 from monitor.train import fit
 from monitor.train.fit import MIN_PRECISION, MIN_PROMOTING, MIN_THRESHOLD, Fitted, fit_model

@@ -1,0 +1,278 @@
+"""What is told of runs, days and articles: the values behind ``run.json``, the digest and `monitor explain`.
+
+All are frozen. Times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from monitor.records import NarrativeScore
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """One thing that went wrong in a run without stopping it."""
+
+    feed_id: str | None
+    url: str | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCounts:
+    """Feeds of a run: ``due = fetched + not_modified + failed``; ``skipped`` asked to be left alone for now."""
+
+    due: int = 0
+    fetched: int = 0
+    not_modified: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCounts:
+    """Entries of a run: ``parsed = new + updated + seen + rejected``."""
+
+    parsed: int = 0
+    new: int = 0
+    updated: int = 0
+    seen: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleCounts:
+    """``stored + duplicates`` equals the run's new and updated entries."""
+
+    stored: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """Article pages of a run: ``due = fetched + failed``; ``revised`` of the fetched ones gave their article a richer text."""
+
+    due: int = 0
+    fetched: int = 0
+    failed: int = 0
+    revised: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentCounts:
+    """``pending`` and ``failed`` are what the store holds at the end of the run, for the bundle in use."""
+
+    made: int = 0
+    pending: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one run did; it adds up, and is ``run.json`` in the digest folder."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    bundle: str
+    feeds: FeedCounts = FeedCounts()
+    entries: EntryCounts = EntryCounts()
+    articles: ArticleCounts = ArticleCounts()
+    pages: PageCounts = PageCounts()
+    assessments: AssessmentCounts = AssessmentCounts()
+    flagged: int = 0
+    errors: tuple[RunError, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHealth:
+    """One feed on one day: how its visits went and what is known of it."""
+
+    feed_id: str
+    outlet: str
+    url: str
+    language: str | None
+    enabled: bool
+    visits: int
+    failures: int
+    last_outcome: str | None
+    last_message: str | None
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One place where an article was seen."""
+
+    feed_id: str
+    outlet: str
+    url: str | None
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DigestRow:
+    """One article of a day as the digest shows it.
+
+    ``copies`` are all sights of it and its near copies, the first one first; ``cluster_id`` is the id of the article of that one.
+    """
+
+    article_id: str
+    revision: int
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    outlet: str
+    feed_id: str
+    kind: str | None
+    language: str
+    published_at: datetime
+    published_how: str
+    fetched_at: datetime
+    sha256: str
+    copies: tuple[Copy, ...]
+    narratives: tuple[NarrativeScore, ...]
+    cluster_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """Articles of a day: ``articles = flagged + unflagged + pending + failed``."""
+
+    articles: int
+    flagged: int
+    unflagged: int
+    pending: int
+    failed: int
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class StanceCount:
+    """How many articles of a day carry a narrative at or above its threshold, by stance."""
+
+    narrative: str
+    promotes: int
+    reports: int
+    refutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NarrativeEdit:
+    """An edit after which an article promotes other narratives than before. Both texts are revisions from the same source."""
+
+    article_id: str
+    title: str
+    url: str | None
+    outlet: str
+    edited_at: datetime
+    before_revision: int
+    revision: int
+    appeared: tuple[str, ...]
+    vanished: tuple[str, ...]
+    before_text: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An article that its feed no longer lists although it lists older ones, or whose page is gone (``is_page``)."""
+
+    article_id: str
+    title: str
+    url: str | None
+    outlet: str
+    removed_at: datetime
+    is_page: bool
+    narratives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What outlets did to their articles on one day. ``removals`` are those of flagged articles, ``removed`` counts all."""
+
+    edits: tuple[NarrativeEdit, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Everything that a day's digest says; rendering adds nothing to it."""
+
+    day: date
+    timezone: str
+    bundle: str
+    counts: DayCounts
+    stances: tuple[StanceCount, ...]
+    rows: tuple[DigestRow, ...]
+    health: tuple[FeedHealth, ...]
+    runs: int
+    last_run: RunReport | None
+    changes: Changes = Changes()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAssessment:
+    """What one bundle said of one revision, or why it could not say anything."""
+
+    bundle: str
+    made_at: datetime
+    language: str | None
+    failure: str | None
+    narratives: tuple[NarrativeScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionHistory:
+    """One text that an article had. ``document_sha256`` is the fetched document's that first held it."""
+
+    number: int
+    feed_id: str
+    outlet: str
+    is_variant: bool
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    sha256: str
+    document_sha256: str | None
+    published_at: datetime
+    published_how: str
+    fetched_at: datetime
+    assessments: tuple[StoredAssessment, ...]
+    source: str = "feed"
+    repairs: tuple[str, ...] = ()
+    archive_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """How the last try to fetch an article's page went."""
+
+    tried_at: datetime
+    outcome: str
+    message: str | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleHistory:
+    """One article's whole way: where it was seen, every text it had, and what was said of each."""
+
+    article_id: str
+    identity: str
+    current_revision: int
+    copies: tuple[Copy, ...]
+    revisions: tuple[RevisionHistory, ...]
+    vanished_at: datetime | None = None
+    gone_at: datetime | None = None
+    page: PageState | None = None
