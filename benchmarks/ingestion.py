@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,10 @@ from feed_farm import ITEMS, run_farm
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.pipeline import Parts
-    from monitor.records import (
-        PendingRevision,
-    )
+    from monitor.pipeline.parts import Parts
     from monitor.reports import (
         AssessmentCounts,
     )
-    from monitor.storage.store import SqlStore
     from monitor.wiring import Places
 
 READER = "3.26"
@@ -98,50 +94,39 @@ def lend_sgmllib() -> None:
         sys.modules["sgmllib"] = importlib.import_module("feedparser_sgmllib")
 
 
-class UnassessedStore:
-    """A store on which nothing ever waits for an assessment."""
-
-    def __init__(self, store: SqlStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
-        """Nothing."""
-        return []
-
-
-class NoClassifier:
-    """Stands in for the bundle where nothing is assessed."""
-
-    bundle_id = "none"
-
-    def assess(self, documents: Sequence[object]) -> list[Any]:
-        """Is never asked."""
-        raise AssertionError(f"{len(documents)} documents to assess although nothing waits")
-
-
 def visit_with_monitor(folder: Path, urls: Sequence[str], meter: Meter, *, assesses: bool) -> int:
     """One run; gives the number of entries that it read."""
     from monitor import wiring  # noqa: PLC0415
     from monitor.fetch import client as _  # noqa: F401, PLC0415 - imports belong to the start
-    from monitor.fetch.politeness import is_due  # noqa: PLC0415
-    from monitor.pipeline import Parts  # noqa: PLC0415
+    from monitor.pipeline.parts import Parts  # noqa: PLC0415
     from monitor.storage import store as _store  # noqa: F401, PLC0415
 
     feeds_file = folder / "feeds.yaml"
+    # The second visit is made a day later: an hour later, feeds that are slow by their rhythm would be left alone.
+    later = timedelta(days=1) if feeds_file.exists() else timedelta(0)
     if not feeds_file.exists():
         write_feeds_file(feeds_file, urls)
-    places = wiring.Places(feeds_file, f"sqlite:///{folder / 'monitor.db'}", folder / "digests", None, Path.cwd())
-    clock = wiring.Clock(lambda: datetime.now(UTC), time.perf_counter)
-    classifier: Any = wiring.open_classifier(places) if assesses else NoClassifier()
+    store_url = f"sqlite:///{folder / 'monitor.db'}"
+    places = wiring.Places(feeds_file, store_url, folder / "digests", None, Path.cwd(), archive=folder / "archive")
+    clock = wiring.Clock(lambda: datetime.now(UTC) + later, time.perf_counter)
+    classifier = wiring.open_classifier(places) if assesses else None
     meter.mark("start")
     config = wiring.open_config(places)
     meter.mark("config")
-    with wiring.open_store(places) as opened:
-        store: Any = opened if assesses else UnassessedStore(opened)
-        parts = Parts(wiring.open_fetcher(config, clock), classifier, store, is_due, clock.read, clock.timer, lambda _: None)
+    with wiring.open_store(places) as store, wiring.open_archive(places, config) as archive, wiring.open_readers() as readers:
+        parts = Parts(
+            fetcher=wiring.open_fetcher(config, clock),
+            parse=readers.parse,
+            extract=readers.extract,
+            bundle_id=classifier.bundle_id if classifier else "none",
+            classifier=classifier,
+            store=store,
+            archive=archive,
+            full_text="never",
+            read_clock=clock.read,
+            read_timer=clock.timer,
+            report_progress=lambda _: None,
+        )
         return run_ours(parts, places, config, meter)
 
 
@@ -154,14 +139,14 @@ def write_feeds_file(path: Path, urls: Sequence[str]) -> None:
 def run_ours(parts: Parts, places: Places, config: Any, meter: Meter) -> int:
     """What `monitor.wiring.run_once` does from the open parts on, with marks in between."""
     from monitor import wiring  # noqa: PLC0415
-    from monitor.pipeline import make_report, run_pipeline  # noqa: PLC0415
+    from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
 
     started_at = parts.read_clock()
     tally = run_pipeline(parts, config.feeds, run_id=f"r{started_at:%H%M%S%f}", started_at=started_at, day=started_at.date())
     meter.mark("work")
-    counted: AssessmentCounts = parts.store.count_assessments(parts.classifier.bundle_id)
+    counted: AssessmentCounts = parts.store.count_assessments(parts.bundle_id)
     report = make_report(
-        tally, counted, run_id=f"r{started_at:%H%M%S%f}", bundle=parts.classifier.bundle_id, started_at=started_at,
+        tally, counted, run_id=f"r{started_at:%H%M%S%f}", bundle=parts.bundle_id, started_at=started_at,
         finished_at=parts.read_clock(),
     )  # fmt: skip
     parts.store.finish_run(report)
