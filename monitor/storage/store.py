@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, health, histories, pages
+from monitor.storage import articles, assessments, digests, evidence, feeds, health, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class SqlStore:
 
     def cluster_pending(self) -> int:
         """See `monitor.ports.Store`."""
+        from monitor.storage import clusters  # noqa: PLC0415 - NumPy, which a run that only collects does without
+
         with self._begin() as connection:
             return clusters.cluster_pending(connection)
 
