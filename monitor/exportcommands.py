@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.exportwiring import Exported, Request
 
 # The formats by name; `monitor.exportwiring` says how each is written, and a test keeps both equal.
-KINDS = ("csv", "xlsx", "jsonl")
+KINDS = ("csv", "xlsx", "jsonl", "stix", "misp", "atom", "jsonfeed", "label-studio")
 
 
 def _day(_context: click.Context, parameter: click.Parameter, raw: str | None) -> date | None:
@@ -33,11 +33,17 @@ def _day(_context: click.Context, parameter: click.Parameter, raw: str | None) -
 @click.option("--narrative", "narratives", multiple=True, metavar="ID", help="Only this narrative; may be given several times.")
 @click.option("--all", "takes_all", is_flag=True, help="Also articles that are not flagged.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write into this file instead of stdout.")
+@click.option("--config", "shows_config", is_flag=True, help="Print Label Studio's labelling configuration instead.")
 @common_options
 def export(options: Options, kind: str, out: Path | None, **chosen: Any) -> int:
     """Write a day's flagged articles in a format of other programs."""
-    from monitor.exportwiring import Request  # noqa: PLC0415
+    from monitor.exportwiring import Request, make_labelling_config  # noqa: PLC0415
 
+    if chosen["shows_config"]:
+        if kind != "label-studio":
+            raise UsageError(f"--config: {kind} has none; it goes with label-studio")
+        print(make_labelling_config(options.places), end="")
+        return EXIT_DONE
     narratives = tuple(dict.fromkeys(chosen["narratives"]))
     request = Request(kind, chosen["day"], chosen["since"], narratives, flagged_only=not chosen["takes_all"])
     exported = _write(options, request, out)

@@ -42,6 +42,11 @@ KINDS = {
     "csv": Kind("tables", "export_csv", takes_all=True),
     "xlsx": Kind("xlsx", "export_xlsx", is_binary=True, takes_all=True),
     "jsonl": Kind("tables", "export_jsonl", takes_all=True),
+    "stix": Kind("stix", "export_stix", newest_first=True),
+    "misp": Kind("misp", "export_misp"),
+    "atom": Kind("atom", "export_atom", newest_first=True),
+    "jsonfeed": Kind("jsonfeed", "export_jsonfeed", newest_first=True),
+    "label-studio": Kind("labelstudio", "export_labelstudio", takes_all=True),
 }
 
 
@@ -173,6 +178,13 @@ class _Reader:
                 self.given += 1
                 yield row
             self._report_progress(Progress("export", self.given, total))
+
+
+def make_labelling_config(places: Places) -> str:
+    """Label Studio's labelling configuration for the codebook in use."""
+    from monitor.export.labelstudio import make_config  # noqa: PLC0415
+
+    return make_config(open_codebook(places))
 
 
 def export_to_file(

@@ -20,7 +20,12 @@ def read_book(content: bytes) -> openpyxl.Workbook:
 
 def read_rows(book: openpyxl.Workbook, sheet: str = "Articles") -> list[dict]:
     head, *rows = book[sheet].iter_rows(values_only=True)
-    return [dict(zip(head, row, strict=True)) for row in rows]
+    return [dict(zip(head, map(unescape, row), strict=True)) for row in rows]
+
+
+def unescape(value):
+    """Excel's own escape of what looks like its escapes; openpyxl undoes it in the table of shared strings only."""
+    return value.replace("_x005F_", "_") if isinstance(value, str) else value
 
 
 def read_long(book: openpyxl.Workbook) -> dict[tuple[int, str], str]:
