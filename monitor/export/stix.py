@@ -1,7 +1,7 @@
 """STIX 2.1 bundles, with the objects for information manipulation as OpenCTI names them.
 
-Ids are UUIDv5 of what identifies the thing (as OpenCTI makes them, so that what it knows already is found again). Times come from
-the rows, so the same rows give the same bytes. A relationship is bound to the revision that it was seen in by ``start_time``.
+Ids are UUIDv5 of what identifies the thing; those of narratives, channels and articles are OpenCTI's, so that it finds them again.
+Times come from the rows, so the same rows give the same bytes. ``start_time`` binds a flag to the revision that it was seen in.
 """
 
 from __future__ import annotations
