@@ -14,6 +14,7 @@ import click
 from monitor import __version__
 from monitor.console import Options, common_options, log, print_json, print_tables, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
+from monitor.exportcommands import export
 from monitor.feedcommands import feeds
 
 if TYPE_CHECKING:
@@ -348,6 +349,7 @@ def doctor(options: Options) -> int:
 
 
 cli.add_command(feeds)
+cli.add_command(export)
 
 
 def main() -> NoReturn:

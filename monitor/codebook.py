@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -25,10 +25,11 @@ class Narrative:
 
 @dataclass(frozen=True, slots=True)
 class Codebook:
-    """All narratives in the codebook's order."""
+    """All narratives in the codebook's order. ``groups``: group id → names by language code."""
 
     version: int
     narratives: tuple[Narrative, ...]
+    groups: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def ids(self) -> frozenset[str]:
@@ -50,6 +51,6 @@ def load_codebook(path: Path) -> Codebook:
         raise UsageError(f"{path}: the codebook is not YAML: {error}; restore it") from error
     try:
         narratives = tuple(Narrative(row["id"], row["group"], dict(row["name"]), row["definition"]) for row in raw["narratives"])
-        return Codebook(int(raw["version"]), narratives)
+        return Codebook(int(raw["version"]), narratives, {group: dict(names) for group, names in raw.get("groups", {}).items()})
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: the codebook lacks {error}; restore it") from error

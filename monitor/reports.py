@@ -144,6 +144,23 @@ class DigestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedRevision:
+    """A revision that an export is going to hold, and when it was fetched."""
+
+    revision_id: int
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """An article of a day for other programs. ``bundle`` is None where no assessment of it is there."""
+
+    day: date
+    article: DigestRow
+    bundle: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DayCounts:
     """Articles of a day: ``articles = flagged + unflagged + pending + failed``."""
 

@@ -16,6 +16,8 @@ _SPACE = re.compile(r"[^\S\n]+")
 _LINE_BREAKS = re.compile(r" ?\n[ \n]*")
 # Controls, and the format characters that hide or reorder text (zero-width, bidirectional overrides, soft hyphen, BOM).
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+# What XML 1.0 cannot hold (or most of its readers do not): controls, surrogates that stand alone, two that are no characters.
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # What print calls typographic and a model should not care about.
 _FOLD = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'", "ё": "е", "–": "-", "—": "-", "‑": "-", "…": "."})
 
@@ -76,3 +78,16 @@ def hash_texts(*parts: str) -> str:
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def show_controls(text: str) -> str:
+    """Text that XML and spreadsheets can hold: control characters become their pictures (␀), what is no character becomes �.
+
+    Tabs and line breaks stay. The length stays, so that offsets hold in both.
+    """
+    return _UNWRITABLE.sub(_show_control, text)
+
+
+def _show_control(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "\ufffd"

@@ -5,9 +5,7 @@ Only what the digest says is rendered, so the same digest gives the same bytes.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -17,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from monitor.stages.answers import make_score
 from monitor.stages.edits import diff_texts, shorten_diff
+from monitor.stages.rows import iso, make_row_values, write_csv
 from monitor.text import truncate
 from monitor.urls import is_web_url
 
@@ -43,16 +41,8 @@ if TYPE_CHECKING:
 CONTEXT_CHARS = 220
 MAX_SHOWN_TITLE = 300
 MAX_SHOWN_DIFF = 600
-MIN_EXPORTED_SCORE = 0.1
-CSV_COLUMNS = (
-    "day", "article_id", "url", "title", "outlet", "feed_id", "kind", "language", "published_at", "fetched_at", "narrative",
-    "score", "stance", "evidence", "other_narratives", "cluster_id", "cluster_size", "cluster_outlets", "first_seen_at",
-    "first_seen_outlet",
-    "revision", "decision", "bundle", "sha256",
-)  # fmt: skip
 _MARKDOWN_MARKS = re.compile(r"[\\`*_{}\[\]#|~!]")
 _MARKDOWN_LIST = re.compile(r"^(\d*)([-+.)=])")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,72 +283,14 @@ def _local(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def iso(at: datetime) -> str:
-    """A time as the machine formats write it: UTC, ISO 8601, seconds."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def make_json_row(digest: Digest, row: DigestRow) -> dict[str, Any]:
     """One row of ``digest.jsonl``. See the reference for the fields."""
-    first = row.copies[0] if row.copies else None
-    return {
-        "day": digest.day.isoformat(),
-        "article_id": row.article_id,
-        "url": row.url,
-        "title": row.title,
-        "outlet": row.outlet,
-        "feed_id": row.feed_id,
-        "kind": row.kind,
-        "language": row.language,
-        "published_at": iso(row.published_at),
-        "published_how": row.published_how,
-        "fetched_at": iso(row.fetched_at),
-        "narratives": [make_score(score) for score in row.narratives if score.score >= MIN_EXPORTED_SCORE],
-        "cluster": {
-            "id": row.cluster_id or row.article_id,
-            "size": len(row.copies),
-            "outlets": list(dict.fromkeys(copy.outlet for copy in row.copies)),
-            "first_seen_at": iso(first.first_seen_at) if first else None,
-            "first_seen_outlet": first.outlet if first else None,
-        },
-        "revision": row.revision,
-        "decision": None,
-        "bundle": digest.bundle,
-        "sha256": row.sha256,
-    }
+    return make_row_values(row, day=digest.day, bundle=digest.bundle)
 
 
 def render_csv(digest: Digest) -> bytes:
     """The same rows, flat: UTF-8 with BOM; cells that a spreadsheet would take for formulas are disarmed."""
-    lines = io.StringIO()
-    # The standard module, as pandas alone would take half a second and 60 MB of every run.
-    table = csv.DictWriter(lines, CSV_COLUMNS, lineterminator="\r\n")
-    table.writeheader()
-    for row in digest.rows:
-        table.writerow({name: _disarm(cell) for name, cell in _flatten(make_json_row(digest, row)).items()})
-    return b"\xef\xbb\xbf" + lines.getvalue().encode()
-
-
-def _flatten(row: dict[str, Any]) -> dict[str, Any]:
-    flagged = [score for score in row["narratives"] if score["flagged"]]
-    best, cluster = flagged[0], row["cluster"]
-    return {
-        **{name: row[name] for name in CSV_COLUMNS if name in row},
-        "narrative": best["id"],
-        "score": best["score"],
-        "stance": best["stance"],
-        "evidence": " … ".join(e["text"] for e in best["evidence"]),
-        "other_narratives": "; ".join(score["id"] for score in flagged[1:]),
-        "cluster_id": cluster["id"],
-        "cluster_size": cluster["size"],
-        "cluster_outlets": "; ".join(cluster["outlets"]),
-        "first_seen_at": cluster["first_seen_at"],
-        "first_seen_outlet": cluster["first_seen_outlet"],
-    }
-
-
-def _disarm(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    return b"".join(write_csv(make_json_row(digest, row) for row in digest.rows))
 
 
 def _dump(row: dict[str, Any]) -> str:

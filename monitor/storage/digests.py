@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Subquery, case, func, select
+from sqlalchemy import Connection, Select, Subquery, case, func, select
 
 from monitor.reports import (
     Copy,
@@ -44,7 +44,7 @@ def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
 def load_digest(connection: Connection, day: date, *, timezone: str, bundle: str) -> Digest:
     """Everything that the digest of ``day`` says, by ``bundle``'s assessments."""
     start, end = day_bounds(day, timezone)
-    latest = _latest_revisions(start, end)
+    latest = latest_revisions(start, end)
     rows = _load_rows(connection, latest, bundle, end)
     runs, last_run = load_runs(connection, day)
     return Digest(
@@ -61,8 +61,8 @@ def load_digest(connection: Connection, day: date, *, timezone: str, bundle: str
     )
 
 
-def _latest_revisions(start: datetime, end: datetime) -> Subquery:
-    """Ids of the day's revisions: the last one of each article."""
+def latest_revisions(start: datetime, end: datetime) -> Subquery:
+    """Ids of the day's revisions (column ``id``): the last one of each article."""
     in_day = (revisions.c.fetched_at >= start) & (revisions.c.fetched_at < end) & ~revisions.c.is_variant
     return select(func.max(revisions.c.id).label("id")).where(in_day).group_by(revisions.c.article_id).subquery("latest")
 
@@ -101,31 +101,36 @@ def _count_stances(connection: Connection, latest: Subquery, bundle: str) -> tup
 
 
 def _load_rows(connection: Connection, latest: Subquery, bundle: str, end: datetime) -> tuple[DigestRow, ...]:
+    query = select_rows(bundle).join(latest, latest.c.id == revisions.c.id).where(assessments.c.flagged)
+    found = connection.execute(query).all()
+    scores = load_scores(connection, bundle, [row.id for row in found])
+    copies = load_copies(connection, [row.article_id for row in found], before=end)
+    rows = [make_row(row, scores.get(row.id, ()), copies[row.article_id]) for row in found]
+    return tuple(sorted(rows, key=_rank))
+
+
+def select_rows(bundle: str) -> Select[Any]:
+    """Revisions with what `make_row` takes of them; those that ``bundle`` has not assessed are among them."""
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
     own, first = articles.alias("own"), articles.alias("first")
-    query = (
+    return (
         select(
             revisions,
             feeds.c.outlet,
             feeds.c.kind,
-            assessments.c.language.label("detected"),
+            func.coalesce(assessments.c.language, feeds.c.language, "und").label("detected"),
             func.coalesce(first.c.article_id, revisions.c.article_id).label("cluster_id"),
+            (assessments.c.revision_id.is_not(None) & assessments.c.failure.is_(None)).label("is_assessed"),
         )
         .join(own, own.c.article_id == revisions.c.article_id)
         .outerjoin(first, first.c.id == own.c.cluster)
-        .join(latest, latest.c.id == revisions.c.id)
-        .join(assessments, by_bundle)
+        .outerjoin(assessments, by_bundle)
         .join(feeds, feeds.c.feed_id == revisions.c.feed_id)
-        .where(assessments.c.flagged)
     )
-    found = connection.execute(query).all()
-    scores = load_scores(connection, bundle, [row.id for row in found])
-    copies = load_copies(connection, [row.article_id for row in found], before=end)
-    rows = [_make_row(row, scores.get(row.id, ()), copies[row.article_id]) for row in found]
-    return tuple(sorted(rows, key=_rank))
 
 
-def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:
+def make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:
+    """A row of `select_rows` with its scores and copies."""
     return DigestRow(
         article_id=row.article_id,
         revision=row.number,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, digests, evidence, feeds, health, histories, pages
+from monitor.storage import articles, assessments, digests, evidence, exports, feeds, health, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         ArticleHistory,
         AssessmentCounts,
         Digest,
+        ExportRow,
         FeedHealth,
+        RankedRevision,
         RunReport,
     )
     from monitor.stages.health import FeedRecord
@@ -170,6 +172,20 @@ class SqlStore:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             return digests.load_digest(connection, day, timezone=timezone, bundle=bundle)
+
+    def rank_revisions(
+        self, day: date, *, timezone: str, bundle: str, narratives: Sequence[str] = (), flagged_only: bool = True
+    ) -> tuple[RankedRevision, ...]:
+        """What an export of a day holds, in its order; see `monitor.storage.exports`."""
+        with self._begin() as connection:
+            return exports.rank_revisions(
+                connection, day, timezone=timezone, bundle=bundle, narratives=narratives, flagged_only=flagged_only
+            )
+
+    def load_export_rows(self, day: date, revision_ids: Sequence[int], *, timezone: str, bundle: str) -> tuple[ExportRow, ...]:
+        """Some of these revisions as rows of a day, in this order."""
+        with self._begin() as connection:
+            return exports.load_export_rows(connection, day, revision_ids, timezone=timezone, bundle=bundle)
 
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""

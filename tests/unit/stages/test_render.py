@@ -22,7 +22,8 @@ from monitor.reports import (
     RunError,
     StanceCount,
 )
-from monitor.stages.render import CSV_COLUMNS, find_blind_spots, make_json_row, make_page, render_csv, render_digest, render_report
+from monitor.stages.render import find_blind_spots, make_json_row, make_page, render_csv, render_digest, render_report
+from monitor.stages.rows import CSV_COLUMNS
 from tests.factories import BUNDLE, NOON, make_digest, make_health, make_report, make_row, make_score
 
 HOSTILE = [
