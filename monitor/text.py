@@ -24,6 +24,8 @@ _FOLD = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'", "ё": "е", "
 
 def clean_line(raw: str) -> str:
     """One line of plain text: NFC, no control or hidden characters, single spaces, trimmed."""
+    if raw.isprintable():  # nothing hidden, as in nearly all lines
+        return " ".join((raw if raw.isascii() else unicodedata.normalize("NFC", raw)).split())
     return " ".join(_strip_invisible(raw).split())
 
 
@@ -72,12 +74,8 @@ def truncate(text: str, max_chars: int) -> str:
 
 def hash_texts(*parts: str) -> str:
     """Hex SHA-256 over several strings; where one ends and the next begins matters."""
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode("utf-8")
-        digest.update(len(encoded).to_bytes(8, "big"))
-        digest.update(encoded)
-    return digest.hexdigest()
+    encoded = [part.encode("utf-8") for part in parts]
+    return hashlib.sha256(b"".join(piece for one in encoded for piece in (len(one).to_bytes(8, "big"), one))).hexdigest()
 
 
 def show_controls(text: str) -> str:

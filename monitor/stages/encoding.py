@@ -44,7 +44,7 @@ _TAG_OR_ILLEGAL = re.compile(rf"<[^<>]*>|&[^;<&\s]{{0,12}};|{_ILLEGAL.pattern}")
 _FIRST_ITEM = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _TEXT_RUN = re.compile(r"[^<>]+")
 _ASCII_BYTES = bytes(range(128))
-_MAX_SAMPLE_BYTES = 4_000
+_MAX_SAMPLE_BYTES = 2_000
 _PROBE_BYTES = 600
 _MIN_SAMPLE_BYTES = 12
 # Characters that no document may hold stand where something was mended, until the item that they are in has said so.

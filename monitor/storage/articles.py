@@ -20,7 +20,7 @@ from monitor.records import (
     Seen,
     TakenDocument,
 )
-from monitor.stages.articles import body_chars, is_copy_candidate
+from monitor.stages.articles import body_chars
 from monitor.storage.bulk import execute_rows, is_any, is_any_pair
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
@@ -50,7 +50,7 @@ def load_known(connection: Connection, found: Sequence[Entry], *, copies_since: 
     known = {(row.feed_id, row.key): KnownEntry(*row[1:]) for row in connection.execute(_KNOWN_ENTRIES.where(wanted))}
     chosen = is_any(connection, articles.c.identity, [entry.identity for entry in found])
     by_identity = {row.identity: KnownArticle(*row[1:]) for row in connection.execute(_KNOWN_ARTICLES.where(chosen))}
-    hashes = is_any(connection, articles.c.content_sha256, [entry.content_sha256 for entry in found if is_copy_candidate(entry)])
+    hashes = is_any(connection, articles.c.content_sha256, [entry.content_sha256 for entry in found])
     recent = select(articles.c.content_sha256, articles.c.article_id).where(hashes & (articles.c.first_seen_at >= copies_since))
     by_content: dict[str, str] = {}
     for content_sha256, article_id in connection.execute(recent.order_by(articles.c.id)):
@@ -154,7 +154,7 @@ def _revision_row(one: _Dated, number: int) -> dict[str, Any]:
         "published_how": entry.published_how,
         "fetched_at": one.fetched.fetched_at,
         "source": "feed",
-        "repairs": list(entry.repairs) or None,
+        "repairs": entry.repairs or None,
         "document_sha256": one.fetched.sha256,
     }
 
