@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from itertools import islice
 
 # What may stand inside a word besides letters: stress marks and other combining characters, joiners, soft hyphens, selectors.
 _INNER = "\u0300-\u036f\u200b-\u200f\u2060-\u2064\u061c\u180e\ufe00-\ufe0f\xad"
@@ -52,6 +53,11 @@ def find_tokens(text: str) -> list[str]:
 def count_words(text: str) -> int:
     """Number of words."""
     return sum(1 for _ in WORD.finditer(text))
+
+
+def has_words(text: str, *, at_least: int) -> bool:
+    """Whether there are so many words or more."""
+    return sum(1 for _ in islice(WORD.finditer(text), at_least)) == at_least
 
 
 def truncate(text: str, max_chars: int) -> str:

@@ -83,16 +83,16 @@ class SqlStore:
         with self._begin() as connection:
             return feeds.load_feed_states(connection)
 
-    def load_known(self, feed_id: str, found: Sequence[Entry], *, fetched_at: datetime) -> Known:
+    def load_known(self, found: Sequence[Entry], *, fetched_at: datetime) -> Known:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return articles.load_known(connection, feed_id, found, copies_since=fetched_at - COPY_MEMORY)
+            return articles.load_known(connection, found, copies_since=fetched_at - COPY_MEMORY)
 
-    def save_document(self, run_id: str, taken: TakenDocument) -> None:
+    def save_documents(self, run_id: str, documents: Sequence[TakenDocument]) -> None:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            articles.save_document(connection, taken)
-            feeds.save_document_visit(connection, run_id, taken)
+            articles.save_documents(connection, documents)
+            feeds.save_document_visits(connection, run_id, documents)
 
     def save_visits(self, run_id: str, visited: Sequence[Visit]) -> None:
         """See `monitor.ports.Store`."""
@@ -124,10 +124,10 @@ class SqlStore:
         with self._begin() as connection:
             assessments.save_failure(connection, bundle, revision_id, message, failed_at=failed_at)
 
-    def cluster_pending(self, *, now: datetime) -> int:
+    def cluster_pending(self) -> int:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return clusters.cluster_pending(connection, now=now)
+            return clusters.cluster_pending(connection)
 
     def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
         """See `monitor.ports.Store`."""
