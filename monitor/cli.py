@@ -310,19 +310,20 @@ def archive_verify(options: Options) -> int:
     else:
         for problem in found.problems:
             print(f"{problem.kind}: {problem.where}: {problem.message}")
-        state = f"{len(found.problems)} problems" if found.problems else "intact"
-        print(f"{options.places.archive}: {state}; {found.records} documents, {found.bytes} bytes, {found.links} links")
+        state = f"{len(found.problems) + found.unlisted} problems" if found.problems else "intact"
+        print(f"{options.places.archive}: {state}; {found.records} records, {found.bytes} bytes, head {found.head.sequence}")
     return EXIT_PARTIAL if found.problems else EXIT_DONE
 
 
 @archive.command("show")
 @click.argument("sequence", type=int)
+@click.option("--body", is_flag=True, help="The document alone, decompressed.")
 @common_options
-def archive_show(options: Options, sequence: int) -> int:
+def archive_show(options: Options, sequence: int, *, body: bool) -> int:
     """Write one record to stdout as it was stored (`monitor explain` names them), after checking it."""
     from monitor.wiring import read_evidence  # noqa: PLC0415
 
-    record = read_evidence(options.places, sequence)
+    record = read_evidence(options.places, sequence, body_only=body)
     if options.as_json:
         print_json({"sequence": sequence, "bytes": len(record), "record": record.decode("latin-1")})
     else:

@@ -214,13 +214,12 @@ def read_bundle_id(places: Places) -> str:
 
 
 def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
-    from monitor.archive.retention import find_prunable, prune_archive  # noqa: PLC0415
+    from monitor.archive.retention import is_prunable, prune_archive  # noqa: PLC0415
 
     limits = config.settings.archive
-    files = find_prunable(archive.folder, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes)
-    if files:
+    if is_prunable(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes):
         evidence = store.load_flagged_documents()
-        prune_archive(archive, files, now=now, is_kept=lambda sha256: sha256 in evidence)
+        prune_archive(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes, is_kept=evidence.__contains__)
         store.save_archive_head(archive.head, folder=archive.name, saved_at=now)
 
 
@@ -410,6 +409,7 @@ def _stream_articles(store: SqlStore) -> Iterator[Document | LabelledText]:
 def verify_evidence(places: Places, report_progress: Callable[[Progress], None]) -> Verification:
     """Check the archive, against the store's memory of its end where there is a store."""
     from monitor.archive.verify import verify_archive  # noqa: PLC0415
+    from monitor.archive.writer import keep_writers_out  # noqa: PLC0415
     from monitor.errors import StoreError  # noqa: PLC0415
     from monitor.pipeline.parts import Progress  # noqa: PLC0415
 
@@ -418,16 +418,25 @@ def verify_evidence(places: Places, report_progress: Callable[[Progress], None])
             head = store.load_archive_head(str(places.archive.resolve()))
     except StoreError:
         head = None  # the archive can be checked alone, where the store is elsewhere or lost
-    return verify_archive(
-        places.archive, expected_head=head, report_progress=lambda done: report_progress(Progress("verify", done, done))
-    )
+    with keep_writers_out(places.archive):
+        return verify_archive(
+            places.archive,
+            expected_head=head,
+            report_progress=lambda done, total: report_progress(Progress("verify", done, total)),
+        )
 
 
-def read_evidence(places: Places, sequence: int) -> bytes:
-    """A document's record as it lies in the archive: WARC headers, HTTP headers, the bytes as fetched."""
-    from monitor.archive.verify import read_record  # noqa: PLC0415
+def read_evidence(places: Places, sequence: int, *, body_only: bool = False) -> bytes:
+    """A document's record as it lies in the archive: WARC headers, HTTP headers, the bytes as fetched.
 
-    return read_record(places.archive, sequence).warc
+    With ``body_only`` the document alone, decompressed.
+    """
+    from monitor.archive.reader import read_record, read_warc  # noqa: PLC0415
+    from monitor.fetch.decompress import decompress_entity  # noqa: PLC0415
+
+    if body_only:
+        return read_record(places.archive, sequence, decode=decompress_entity).body
+    return read_warc(places.archive, sequence)
 
 
 def use_bundle(places: Places, reference: str) -> str:
