@@ -42,7 +42,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
-@click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new; else it waits for the next run.")
+@click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new; else it is only kept, and waits.")
 @common_options
 def run(options: Options, *, strict: bool, assess: bool) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
@@ -311,7 +311,7 @@ def archive_verify(options: Options) -> int:
         for problem in found.problems:
             print(f"{problem.kind}: {problem.where}: {problem.message}")
         state = f"{len(found.problems) + found.unlisted} problems" if found.problems else "intact"
-        print(f"{options.places.archive}: {state}; {found.records} records, {found.bytes} bytes, head {found.head.sequence}")
+        print(f"{options.places.archive}: {state}; {found.records} records, {found.bytes} bytes, head {found.head.sequence} {found.head.hash}")
     return EXIT_PARTIAL if found.problems else EXIT_DONE
 
 
