@@ -21,6 +21,7 @@ from monitor.records import (
     TakenDocument,
 )
 from monitor.stages.articles import body_chars, is_copy_candidate
+from monitor.storage.days import forget_days
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
 
@@ -125,6 +126,7 @@ def _save_revisions(
             _advance_article(connection, decision, number)
     if rows:
         connection.execute(insert(revisions), rows)
+        forget_days(connection, fetched_at, fetched_at)
 
 
 def load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[str, int]:
