@@ -110,12 +110,13 @@ def demo(options: Options, out: Path | None) -> int:
 
 @cli.command()
 @click.option("--day", callback=_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
+@click.option("--since", callback=_day, metavar="YYYY-MM-DD", help="One digest of all days from this one on.")
 @common_options
-def digest(options: Options, day: date | None) -> int:
+def digest(options: Options, day: date | None, since: date | None) -> int:
     """Write a day's digest again from the store: same store and bundle, same bytes."""
     from monitor.wiring import write_digest_again  # noqa: PLC0415
 
-    folder = write_digest_again(options.places, options.clock, day)
+    folder = write_digest_again(options.places, options.clock, day, since=since)
     if options.as_json:
         print_json({"folder": str(folder), "files": sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))})
     else:

@@ -125,6 +125,7 @@ class DigestRow:
     """One article of a day as the digest shows it.
 
     ``copies`` are all sights of it and its near copies, the first one first; ``cluster_id`` is the id of the article of that one.
+    ``archive_sequence``: the archive's record of the document that first held this text.
     """
 
     article_id: str
@@ -144,6 +145,7 @@ class DigestRow:
     copies: tuple[Copy, ...]
     narratives: tuple[NarrativeScore, ...]
     cluster_id: str = ""
+    archive_sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,17 @@ _FOLD = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'", "ё": "е", "
 
 def clean_line(raw: str) -> str:
     """One line of plain text: NFC, no control or hidden characters, single spaces, trimmed."""
-    return " ".join(_strip_invisible(raw).split())
+    return " ".join(strip_invisible(raw).split())
 
 
 def clean_block(raw: str) -> str:
     """Plain text of several paragraphs, parted by one line break each; otherwise as `clean_line`."""
-    spaced = _SPACE.sub(" ", _strip_invisible(raw.replace("\r\n", "\n").replace("\r", "\n")))
+    spaced = _SPACE.sub(" ", strip_invisible(raw.replace("\r\n", "\n").replace("\r", "\n")))
     return _LINE_BREAKS.sub("\n", spaced).strip()
 
 
-def _strip_invisible(raw: str) -> str:
+def strip_invisible(raw: str) -> str:
+    """Text in NFC without control characters and those that hide or reorder text; spaces and line breaks stay."""
     # Lone surrogates cannot be written as UTF-8; a feed that holds one keeps the rest of its text.
     encodable = raw.encode("utf-8", "replace").decode("utf-8")
     return unicodedata.normalize("NFC", _INVISIBLE.sub("", encodable))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.archive.writer import Archive
     from monitor.bundle import BundleClassifier
     from monitor.codebook import Codebook
+    from monitor.dayreports import BundleFacts
     from monitor.doctor import Finding
     from monitor.fetch.client import HttpFetcher
     from monitor.pipeline.parts import Progress
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         LabelledText,
     )
     from monitor.reports import (
+        Digest,
         RunReport,
     )
     from monitor.storage.store import SqlStore
@@ -202,15 +204,22 @@ def run_once(
         # How long the digest took is known only now; the rest of the day's files does not depend on it.
         report = replace(report, finished_at=clock.read(), seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
         store.finish_run(report)
-        write_digest({"run.json": render_report(report)}, places.digests, day)
+        write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
     return RunOutcome(report, folder)
 
 
 def read_bundle_id(places: Places) -> str:
     """The id under which the bundle in use answers, without reading its weights."""
-    from monitor.bundle import answering_id, resolve_bundle  # noqa: PLC0415
+    return read_answers(places)[0]
 
-    return answering_id(resolve_bundle(places.bundle, places.models), use_encoder=places.use_encoder)
+
+def read_answers(places: Places) -> tuple[str, BundleFacts]:
+    """The id under which the bundle in use answers, with its thresholds and languages, without reading its weights."""
+    from monitor.bundle import describe_answers, resolve_bundle  # noqa: PLC0415
+    from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
+
+    use_encoder = places.use_encoder and find_encoder(NAME) is not None
+    return describe_answers(resolve_bundle(places.bundle, places.models), use_encoder=use_encoder)
 
 
 def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
@@ -225,19 +234,37 @@ def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datet
 
 
 def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
+    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
+    return _write_files(digest, places, codebook, reuse=lambda name: _read_if_there(places.digests / digest.span / name))
+
+
+def _write_files(digest: Digest, places: Places, codebook: Codebook, *, reuse: Callable[[str], bytes | None]) -> Path:
+    from monitor.pictures import draw  # noqa: PLC0415
+    from monitor.stages.charts import make_charts  # noqa: PLC0415
     from monitor.stages.render import render_digest  # noqa: PLC0415
 
-    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle)
-    return write_digest(render_digest(digest, codebook.name_of), places.digests, day)
+    pictures = [draw(chart, reuse) for chart in make_charts(digest, codebook.name_of)]
+    files = render_digest(digest, codebook.name_of, priority=codebook.priority, pictures=pictures)
+    return write_digest(files, places.digests, digest.span)
 
 
-def write_digest_again(places: Places, clock: Clock, day: date | None) -> Path:
-    """Write a day's digest (today's by default) from the store; gives its folder."""
+def _read_if_there(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None  # it will be drawn anew
+
+
+def write_digest_again(places: Places, clock: Clock, day: date | None, *, since: date | None = None) -> Path:
+    """Write a day's digest (today's by default), or that of all days since another, from the store; gives its folder."""
     config = open_config(places)
     chosen = day or clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
-    classifier = open_classifier(places)
+    if since is not None and since > chosen:
+        raise UsageError(f"--since {since}: lies after {chosen}; give an earlier day, or a later --day")
+    bundle, facts = read_answers(places)
     with open_store(places, must_exist=True) as store:
-        return _write_day(store, places, config, open_codebook(places), chosen, bundle=classifier.bundle_id)
+        digest = store.load_digest(chosen, timezone=config.settings.timezone, bundle=bundle, since=since, facts=facts)
+    return _write_files(digest, places, open_codebook(places), reuse=lambda _: None)
 
 
 def explain_article(places: Places, reference: str) -> tuple[str, dict[str, Any]]:
@@ -348,7 +375,7 @@ def evaluate_files(
 
 def _check_picture(picture: Path) -> str:
     """The picture's format, found out before any long work. Raises `UsageError` where it cannot be made."""
-    from monitor.train.picture import FORMATS  # noqa: PLC0415
+    from monitor.figures import FORMATS  # noqa: PLC0415
 
     image_format = picture.suffix.lower().removeprefix(".")
     if image_format not in FORMATS:

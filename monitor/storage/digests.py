@@ -28,6 +28,7 @@ from monitor.storage.changes import load_changes
 from monitor.storage.copies import load_copies
 from monitor.storage.daycounts import load_narrative_counts, load_outlet_counts
 from monitor.storage.days import day_bounds, latest_revisions
+from monitor.storage.evidence import load_sequences
 from monitor.storage.feeds import load_health, load_runs
 from monitor.storage.growth import load_grown
 from monitor.storage.schema import articles, assessments, entries, feeds, narrative_scores, revisions
@@ -140,11 +141,12 @@ def _load_rows(connection: Connection, latest: Subquery, bundle: str, end: datet
     found = connection.execute(query).all()
     scores = load_scores(connection, bundle, [row.id for row in found])
     copies = load_copies(connection, [row.article_id for row in found], before=end)
-    rows = [_make_row(row, scores.get(row.id, ()), copies[row.article_id]) for row in found]
+    kept = load_sequences(connection, sorted({row.document_sha256 for row in found if row.document_sha256}))
+    rows = [_make_row(row, scores.get(row.id, ()), copies[row.article_id], kept.get(row.document_sha256)) for row in found]
     return tuple(sorted(rows, key=_rank))
 
 
-def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:
+def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...], sequence: int | None) -> DigestRow:
     return DigestRow(
         article_id=row.article_id,
         revision=row.number,
@@ -163,6 +165,7 @@ def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, 
         copies=copies,
         narratives=scores,
         cluster_id=row.cluster_id,
+        archive_sequence=sequence,
     )
 
 
