@@ -78,7 +78,7 @@ def _draw_both(chart: Chart, mark: str) -> tuple[bytes, bytes]:
 def _measure(chart: Chart) -> tuple[float, float]:
     """Width and height in inches."""
     height = 1.3 + 0.27 * len(chart.labels)
-    return (10.0 if isinstance(chart, HeatMap) else 8.0), max(2.0, height)
+    return (10.0 if isinstance(chart, HeatMap) else 5.8), max(2.0, height)
 
 
 def _draw_chart(figure: Figure, chart: Chart) -> None:
@@ -114,17 +114,18 @@ def _draw_heat_map(figure: Figure, axes: Axes, chart: HeatMap) -> None:
     axes.grid(visible=False)
     for side in axes.spines.values():
         side.set_visible(False)
-    bar: Any = figure.colorbar(mesh, ax=axes, fraction=0.025, pad=0.01)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8, length=0)
-    bar.ax.grid(visible=False)
+    if dense:
+        bar: Any = figure.colorbar(mesh, ax=axes, fraction=0.025, pad=0.01)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=8, length=0)
+        bar.ax.grid(visible=False)
 
 
 def _draw_shares(axes: Axes, chart: Shares) -> None:
     places = range(len(chart.labels))
     axes.barh(places, chart.flagged, color=VERMILION, height=0.68)
     for place, number in zip(places, chart.flagged, strict=True):
-        axes.text(number, place, f" {number}", va="center", fontsize=9)
+        axes.annotate(str(number), (number, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(places, chart.labels)
     axes.invert_yaxis()
     axes.set_xlim(0, max(chart.flagged) * 1.08)
@@ -146,7 +147,7 @@ def _draw_timeline(axes: Axes, chart: Timeline) -> None:
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.04, y=0.08)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"hours since the first sight ({chart.begins}); a ring marks each outlet's first")
+    axes.set_xlabel(f"hours since {chart.begins}; a ring marks each outlet's first")
     axes.spines["left"].set_visible(False)
 
 

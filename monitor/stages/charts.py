@@ -19,6 +19,8 @@ MAX_NARRATIVES = 30
 MAX_OUTLETS = 20
 MAX_LINES = 20
 MAX_NAME = 44
+# Fewer days before the digest's make no map; more are no longer told apart.
+MIN_HISTORY, MAX_DAYS = 2, 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _shorten(name: str) -> str:
 
 def _make_heat_map(digest: Digest, name_of: Callable[[str], str]) -> HeatMap | None:
     trends = sorted(digest.trends.narratives, key=lambda one: (-sum(one.daily), one.subject))[:MAX_NARRATIVES]
-    if not trends or len(digest.trends.days) > 92:
+    if not trends or digest.trends.history_days < MIN_HISTORY or len(digest.trends.days) > MAX_DAYS:
         return None
     days = tuple(day.isoformat() for day in digest.trends.days)
     names = [name_of(one.subject) for one in trends]
