@@ -70,8 +70,10 @@ def _draw_both(chart: Chart, mark: str) -> tuple[bytes, bytes]:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         _draw_chart(figure, chart)
         figure.suptitle(chart.title, fontsize=12, x=0.01, ha="left")
-        svg = save_figure(figure, "svg", chart.title, Identifier=mark, Description=chart.description)
+        # The PNG first: it finds out how large everything is, which need not be done twice.
         png = save_figure(figure, "png", chart.title, Identifier=mark, Description=chart.description)
+        figure.set_layout_engine("none")
+        svg = save_figure(figure, "svg", chart.title, Identifier=mark, Description=chart.description)
     return svg, png
 
 
@@ -104,7 +106,8 @@ def _draw_heat_map(figure: Figure, axes: Axes, chart: HeatMap) -> None:
         number = int(values[row, column])
         ink = "#000000" if norm(number) > 0.5 else "#ffffff"
         if not dense:
-            axes.text(column + 0.5, row + 0.52, str(number), ha="center", va="center", fontsize=7, color=ink)
+            label = axes.text(column + 0.5, row + 0.52, str(number), ha="center", va="center", fontsize=7, color=ink)
+            label.set_in_layout(False)  # it lies within its cell: measuring hundreds of them would take half a second
     axes.invert_yaxis()
     axes.set_yticks(np.arange(len(chart.labels)) + 0.5, chart.labels)
     step = max(1, len(chart.days) // 9)

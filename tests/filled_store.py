@@ -195,8 +195,8 @@ class _Filler:
         self, revision: int, narrative: str, score: float, stance: str, evidence: list[dict[str, Any]], *, flagged: bool
     ) -> None:
         self._add(
-            narrative_scores, revision_id=revision, bundle=self._plan.bundle, narrative=narrative, score=round(score, 4), stance=stance,
-            stance_score=0.9, is_carried=score > 0.5, flagged=flagged, evidence=evidence, terms=[],
+            narrative_scores, revision_id=revision, bundle=self._plan.bundle, narrative=narrative, score=round(score, 4),
+            stance=stance, stance_score=0.9, is_carried=score > 0.5, flagged=flagged, evidence=evidence, terms=[],
         )  # fmt: skip
 
     def _add_visits(self, day: int, speaking: set[int]) -> None:
