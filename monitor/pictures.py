@@ -7,6 +7,7 @@ mark of what it shows (`mark_of`), and one that is there already is taken again 
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from importlib.metadata import version
@@ -17,13 +18,13 @@ from monitor.stages.charts import Chart, HeatMap, Shares, Timeline
 from monitor.stages.render import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # To be raised when the drawing changes: pictures of another version are drawn anew.
-_VERSION = 1
+_VERSION = 3
 # In a page these stand for the colours of its theme.
 _INK, _PAPER, _LINE, _SOFT = "#1d2328", "#fffffe", "#d9d6ce", "#59636c"
 _THEME = {_INK: "currentColor", _PAPER: "none", _LINE: "var(--line)", _SOFT: "var(--soft)", VERMILION.lower(): "var(--promotes)"}
@@ -38,12 +39,16 @@ _STYLE = {
     "grid.color": _LINE,
     "figure.facecolor": _PAPER,
     "axes.facecolor": _PAPER,
-    "hatch.linewidth": 0.6,
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
 }
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _TAGS = {f"{_SVG}{tag}": tag for tag in ("svg", "g", "path", "defs", "clipPath", "use", "rect", "text", "tspan", "pattern")}
-_ATTRIBUTES = {"viewBox", "id", "d", "style", "transform", "x", "y", "width", "height", "clip-path", "text-anchor", "patternUnits"}
+_ATTRIBUTES = {"viewBox", "d", "style", "transform", "x", "y", "width", "height", "clip-path", "text-anchor", "patternUnits"}
+# Where one part of a picture names another; what makes it long.
+_REFERENCE = re.compile(r"^#(.+)$|url\(#([^)]+)\)")
+_FAMILY = re.compile(r"\s*font-family:[^;]*;?|\n\s*")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 def mark_of(chart: Chart) -> str:
@@ -148,7 +153,8 @@ def _draw_timeline(axes: Axes, chart: Timeline) -> None:
     axes.set_yticks(range(len(chart.labels)), chart.labels)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
-    axes.margins(x=0.04, y=0.08)
+    axes.set_xlim(-0.04 * (longest := max(1.0, *map(max, chart.hours))), 1.04 * longest)
+    axes.margins(y=0.08)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(f"hours since {chart.begins}; a ring marks each outlet's first")
     axes.spines["left"].set_visible(False)
@@ -157,7 +163,8 @@ def _draw_timeline(axes: Axes, chart: Timeline) -> None:
 def inline(svg: bytes, chart: Chart) -> str:
     """A picture as an element for a page: only plain shapes and text, in the page's colours, with a text alternative."""
     root = ET.fromstring(svg)  # noqa: S314 - drawn above, or told by its mark to be
-    body = _rebuild(root, f"{chart.name}-")
+    used = {name for value in _list_values(root) for names in _REFERENCE.findall(value) for name in names if name}
+    body = _rebuild(root, f"{chart.name}-", used)
     assert body is not None  # noqa: S101 - an SVG's root is one
     width, height = (float(n) for n in root.attrib["viewBox"].split()[2:])
     body.attrib = {
@@ -174,25 +181,33 @@ def inline(svg: bytes, chart: Chart) -> str:
     return ET.tostring(body, encoding="unicode", short_empty_elements=True)
 
 
-def _rebuild(element: ET.Element, prefix: str) -> ET.Element | None:
-    """The element without what is not known to be harmless, its ids made unique within a page."""
+def _list_values(root: ET.Element) -> Iterator[str]:
+    for element in root.iter():
+        yield from element.attrib.values()
+
+
+def _rebuild(element: ET.Element, prefix: str, used: set[str]) -> ET.Element | None:
+    """The element without what is not known to be harmless, or is of no use; its ids are made unique within a page."""
     tag = _TAGS.get(element.tag)
     if tag is None:
         return None
     made = ET.Element(tag, {name: _adapt(value, prefix) for name, value in element.attrib.items() if name in _ATTRIBUTES})
-    if "id" in made.attrib:
+    if made.attrib.get("transform", "").startswith("rotate(-0 "):
+        del made.attrib["transform"]
+    if element.attrib.get("id") in used:
         made.attrib["id"] = prefix + element.attrib["id"]
     if element.attrib.get(_HREF, "").startswith("#"):
         made.attrib["href"] = f"#{prefix}{element.attrib[_HREF][1:]}"
-    made.text = element.text
+    made.text = element.text if tag in {"text", "tspan"} else None
     for child in element:
-        kept = _rebuild(child, prefix)
+        kept = _rebuild(child, prefix, used)
         if kept is not None:
             made.append(kept)
-    return made
+    return made if len(made) or tag not in {"g", "defs"} else None
 
 
 def _adapt(value: str, prefix: str) -> str:
     for colour, themed in _THEME.items():
         value = value.replace(colour, themed)
-    return value.replace("url(#", f"url(#{prefix}")
+    value = _FAMILY.sub("", value.replace("url(#", f"url(#{prefix}"))
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value)

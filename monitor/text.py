@@ -13,8 +13,10 @@ WORD = re.compile(rf"\w[\w{_INNER}]*(?:['’ʼ-]\w[\w{_INNER}]*)*")
 _TOKEN = re.compile(rf"[\w'’ʼ{_INNER}-]+")
 _SPACE = re.compile(r"[^\S\n]+")
 _LINE_BREAKS = re.compile(r" ?\n[ \n]*")
-# Controls, and the format characters that hide or reorder text (zero-width, bidirectional overrides, soft hyphen, BOM).
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+# Controls, what no document may hold, and the characters that hide or reorder text (zero-width, bidirectional, soft hyphen, BOM).
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffe\uffff]"
+)
 # What print calls typographic and a model should not care about.
 _FOLD = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'", "ё": "е", "–": "-", "—": "-", "‑": "-", "…": "."})
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.reports import Copy, Digest, Story
 
 MAX_NARRATIVES = 30
-MAX_OUTLETS = 20
+MAX_OUTLETS = 16
 MAX_LINES = 20
 MAX_NAME = 44
 # Fewer days before the digest's make no map; more are no longer told apart.
@@ -46,7 +46,7 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Outlets, the most flagged first: flagged articles and the other assessed ones of the day."""
+    """Outlets, the most flagged first, with their flagged articles."""
 
     name: str
     title: str
@@ -110,21 +110,20 @@ def _make_shares(digest: Digest) -> Shares | None:
     ranked = sorted((one for one in digest.trends.outlets if one.articles), key=lambda one: (-one.articles, one.subject))
     if not ranked:
         return None
-    shown, rest = ranked[:MAX_OUTLETS], ranked[MAX_OUTLETS:]
-    pairs = [(one.subject, one.articles) for one in shown]
-    if rest:
-        pairs.append((f"{len(rest)} others", sum(one.articles for one in rest)))
-    total = sum(number for _, number in pairs)
-    first, most = _shorten(pairs[0][0]), pairs[0][1]
+    shown, rest = ranked[:MAX_OUTLETS], sum(one.articles for one in ranked[MAX_OUTLETS:])
+    total = sum(one.articles for one in ranked)
+    first, most = _shorten(ranked[0].subject), ranked[0].articles
+    others = f" Not drawn: {len(ranked) - len(shown)} outlets with {rest} articles together." if rest else ""
     return Shares(
         name="outlets",
         title=f"Flagged articles by outlet, {digest.span.replace('_', ' to ')}",
-        description=f"{total} flagged articles of {len(ranked)} outlets. {first} has most: {most} ({_percent(most, total)}).",
+        description=f"{total} flagged articles of {len(ranked)} outlets, {most} ({_percent(most, total)}) of {first} alone.{others}",
         table=Table(
-            ("outlet", "flagged articles", "share"), tuple((name, str(number), _percent(number, total)) for name, number in pairs)
+            ("outlet", "flagged articles", "share"),
+            tuple((one.subject, str(one.articles), _percent(one.articles, total)) for one in ranked),
         ),
-        labels=tuple(_shorten(name) for name, _ in pairs),
-        flagged=tuple(number for _, number in pairs),
+        labels=tuple(_shorten(one.subject) for one in shown),
+        flagged=tuple(one.articles for one in shown),
     )
 
 
@@ -133,9 +132,9 @@ def _percent(part: int, whole: int) -> str:
 
 
 def find_largest(stories: Sequence[Story]) -> Story | None:
-    """The story that was seen in most places; None where each was seen in one only."""
+    """The story that was seen in most places; None where each was seen in one or two."""
     largest = max(stories, key=lambda story: (len(story.copies), story.id), default=None)
-    return largest if largest is not None and len(largest.copies) > 1 else None
+    return largest if largest is not None and len(largest.copies) > 2 else None
 
 
 def _make_timeline(digest: Digest) -> Timeline | None:

@@ -22,12 +22,12 @@ MAX_BARS = 63
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One day of a row's small chart: where it begins, how high it is, whether it belongs to the digest's days."""
+class Bars:
+    """A row's small chart: its width, and the bars as paths, those before the digest's days and those of them."""
 
-    x: int
-    height: float
-    is_new: bool
+    width: int
+    before: str
+    now: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class TrendRow:
     moves: str
     rates: str
     spikes: tuple[str, ...]
-    bars: tuple[Bar, ...]
+    bars: Bars | None
     daily: str
     has_section: bool
 
@@ -113,15 +113,15 @@ def _make_row(
     )
 
 
-def _make_bars(daily: Sequence[int], judged: int) -> tuple[Bar, ...]:
+def _make_bars(daily: Sequence[int], judged: int) -> Bars | None:
     shown = daily[-MAX_BARS:]
     most = max(shown, default=0)
     if not most:
-        return ()
-    return tuple(
-        Bar(BAR_STEP * place, round(max(1.5, BAR_HEIGHT * number / most), 1) if number else 0.5, place >= len(shown) - judged)
-        for place, number in enumerate(shown)
-    )
+        return None
+    # A day without any is a short stroke, so that it is seen to be there.
+    heights = [max(1.5, BAR_HEIGHT * number / most) if number else 0.6 for number in shown]
+    strokes = [f"M{BAR_STEP * place + 1} {BAR_HEIGHT}v-{height:.3g}" for place, height in enumerate(heights)]
+    return Bars(BAR_STEP * len(shown), "".join(strokes[:-judged]), "".join(strokes[-judged:]))
 
 
 def list_spikes(digest: Digest, name_of: Callable[[str], str]) -> tuple[tuple[str, str, str], ...]:
