@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # To be raised when the drawing changes: pictures of another version are drawn anew.
-_VERSION = 3
+_VERSION = 4
 # In a page these stand for the colours of its theme.
 _INK, _PAPER, _LINE, _SOFT = "#1d2328", "#fffffe", "#d9d6ce", "#59636c"
 _THEME = {_INK: "currentColor", _PAPER: "none", _LINE: "var(--line)", _SOFT: "var(--soft)", VERMILION.lower(): "var(--promotes)"}
@@ -103,13 +103,13 @@ def _draw_heat_map(figure: Figure, axes: Axes, chart: HeatMap) -> None:
     from matplotlib.colors import PowerNorm  # noqa: PLC0415
 
     values = np.array(chart.values)
-    # Days without any stay blank; among the others the square root keeps small counts apart.
+    # Darker is more, also on paper without colours. Days without any stay blank; among the others the square root keeps small counts apart.
     norm = PowerNorm(0.5, vmin=0, vmax=max(1, int(values.max())))
-    mesh = axes.pcolormesh(np.ma.masked_equal(values, 0), cmap="cividis", norm=norm, edgecolors=_PAPER, linewidth=0.6)
+    mesh = axes.pcolormesh(np.ma.masked_equal(values, 0), cmap="cividis_r", norm=norm, edgecolors=_PAPER, linewidth=0.6)
     dense = len(chart.days) > 60
     for row, column in np.argwhere(values > 0):
         number = int(values[row, column])
-        ink = "#000000" if norm(number) > 0.5 else "#ffffff"
+        ink = "#ffffff" if norm(number) > 0.5 else "#000000"
         if not dense:
             label = axes.text(column + 0.5, row + 0.52, str(number), ha="center", va="center", fontsize=7, color=ink)
             label.set_in_layout(False)  # it lies within its cell: measuring hundreds of them would take half a second

@@ -117,7 +117,7 @@ def _make_shares(digest: Digest) -> Shares | None:
     return Shares(
         name="outlets",
         title=f"Flagged articles by outlet, {digest.span.replace('_', ' to ')}",
-        description=f"{total} flagged articles of {len(ranked)} outlets, {most} ({_percent(most, total)}) of {first} alone.{others}",
+        description=f"{total} flagged articles of {len(ranked)} outlets, {most} ({_percent(most, total)}) for {first}.{others}",
         table=Table(
             ("outlet", "flagged articles", "share"),
             tuple((one.subject, str(one.articles), _percent(one.articles, total)) for one in ranked),

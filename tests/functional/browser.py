@@ -89,6 +89,7 @@ class Tab:
 @asynccontextmanager
 async def open_tab(browser: str, folder: Path) -> AsyncIterator[Tab]:
     """A fresh browser with one empty page; ``folder`` keeps its profile. It ends with the context."""
+    (folder / "DevToolsActivePort").unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(
         browser, *_FLAGS, f"--user-data-dir={folder}", "about:blank",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,

@@ -125,10 +125,14 @@ def _make_bars(daily: Sequence[int], judged: int) -> Bars | None:
 
 
 def list_spikes(digest: Digest, name_of: Callable[[str], str]) -> tuple[tuple[str, str, str], ...]:
-    """All spikes: whose, what they are, and the narrative's id (empty for outlets); the least likely by chance first."""
+    """All spikes: whose, what they are, and the narrative's id where it has a section; the least likely by chance first."""
     found = [
         (spike.chance, name_of(trend.subject), spike, trend.subject) for trend in digest.trends.narratives for spike in trend.spikes
     ]
     found += [(spike.chance, trend.subject, spike, "") for trend in digest.trends.outlets for spike in trend.spikes]
     found.sort(key=lambda one: (one[0], one[1], one[2].day))
-    return tuple((name, f"{spike.day.isoformat()}: {say_spike(spike)}", key) for _, name, spike, key in found)
+    shown = {story.narrative for story in digest.stories}
+    return tuple(
+        (name, f"{spike.day.isoformat()}: {say_spike(spike)}" if digest.since else say_spike(spike), key if key in shown else "")
+        for _, name, spike, key in found
+    )
