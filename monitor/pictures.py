@@ -103,7 +103,7 @@ def _draw_heat_map(figure: Figure, axes: Axes, chart: HeatMap) -> None:
     from matplotlib.colors import PowerNorm  # noqa: PLC0415
 
     values = np.array(chart.values)
-    # Darker is more, also on paper without colours. Days without any stay blank; among the others the square root keeps small counts apart.
+    # Darker is more, also on paper without colours. Days without any stay blank; the square root keeps small counts apart.
     norm = PowerNorm(0.5, vmin=0, vmax=max(1, int(values.max())))
     mesh = axes.pcolormesh(np.ma.masked_equal(values, 0), cmap="cividis_r", norm=norm, edgecolors=_PAPER, linewidth=0.6)
     dense = len(chart.days) > 60
