@@ -68,7 +68,8 @@ def test_whatever_is_not_known_to_be_harmless_is_left_out():
     hostile = (
         b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9" onload="a()">'
         b'<script>a()</script><style>*{}</style><a xlink:href="javascript:a()"><text>x</text></a>'
-        b'<g onclick="a()"><use xlink:href="https://evil.example/x.svg#a" x="1"/><text x="1.23456" style="fill: #1d2328">t</text></g></svg>'
+        b'<g onclick="a()"><use xlink:href="https://evil.example/x.svg#a" x="1"/>'
+        b'<text x="1.23456" style="fill: #1d2328">t</text></g></svg>'
     )
     made = inline(hostile, CHARTS[0])
     for part in ("script", "style>", "javascript", "onload", "onclick", "evil.example", "<a"):
