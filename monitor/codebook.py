@@ -39,6 +39,11 @@ class Codebook:
         """Every narrative id."""
         return frozenset(n.id for n in self.narratives)
 
+    @property
+    def priority(self) -> tuple[str, ...]:
+        """The narratives of the codebook's first group: what a digest shows first."""
+        return tuple(n.id for n in self.narratives if n.group == self.narratives[0].group)
+
     def name_of(self, narrative_id: str, lang: str = "en") -> str:
         """What a narrative is called in a language; its id where the codebook does not know it."""
         return next((n.names.get(lang, n.id) for n in self.narratives if n.id == narrative_id), narrative_id)

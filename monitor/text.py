@@ -14,8 +14,10 @@ WORD = re.compile(rf"\w[\w{_INNER}]*(?:['’ʼ-]\w[\w{_INNER}]*)*")
 _TOKEN = re.compile(rf"[\w'’ʼ{_INNER}-]+")
 _SPACE = re.compile(r"[^\S\n]+")
 _LINE_BREAKS = re.compile(r" ?\n[ \n]*")
-# Controls, and the format characters that hide or reorder text (zero-width, bidirectional overrides, soft hyphen, BOM).
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+# Controls, what no document may hold, and the characters that hide or reorder text (zero-width, bidirectional, soft hyphen, BOM).
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffe\uffff]"
+)
 # What XML 1.0 cannot hold (or most of its readers do not): controls, surrogates that stand alone, two that are no characters.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # What print calls typographic and a model should not care about.
@@ -26,16 +28,17 @@ def clean_line(raw: str) -> str:
     """One line of plain text: NFC, no control or hidden characters, single spaces, trimmed."""
     if raw.isprintable():  # nothing hidden, as in nearly all lines
         return " ".join((raw if raw.isascii() else unicodedata.normalize("NFC", raw)).split())
-    return " ".join(_strip_invisible(raw).split())
+    return " ".join(strip_invisible(raw).split())
 
 
 def clean_block(raw: str) -> str:
     """Plain text of several paragraphs, parted by one line break each; otherwise as `clean_line`."""
-    spaced = _SPACE.sub(" ", _strip_invisible(raw.replace("\r\n", "\n").replace("\r", "\n")))
+    spaced = _SPACE.sub(" ", strip_invisible(raw.replace("\r\n", "\n").replace("\r", "\n")))
     return _LINE_BREAKS.sub("\n", spaced).strip()
 
 
-def _strip_invisible(raw: str) -> str:
+def strip_invisible(raw: str) -> str:
+    """Text in NFC without control characters and those that hide or reorder text; spaces and line breaks stay."""
     # Lone surrogates cannot be written as UTF-8; a feed that holds one keeps the rest of its text.
     encodable = raw.encode("utf-8", "replace").decode("utf-8")
     return unicodedata.normalize("NFC", _INVISIBLE.sub("", encodable))

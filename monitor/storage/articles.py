@@ -22,6 +22,7 @@ from monitor.records import (
 )
 from monitor.stages.articles import body_chars
 from monitor.storage.bulk import execute_rows, is_any, is_any_pair
+from monitor.storage.days import forget_days
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
 
@@ -127,6 +128,9 @@ def _save_revisions(connection: Connection, decided: Sequence[_Dated]) -> None:
         if isinstance(one.decision, Revised):
             _advance_article(connection, one.decision, number)
     execute_rows(connection, insert(revisions), rows)
+    if texts:
+        times = [one.fetched.fetched_at for one in texts]
+        forget_days(connection, min(times), max(times))
 
 
 def load_last_numbers(connection: Connection, article_ids: Sequence[str]) -> dict[str, int]:

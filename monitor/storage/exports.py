@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from monitor.reports import ExportRow, RankedRevision
 from monitor.storage.articles import CHUNK
-from monitor.storage.assessments import load_scores
-from monitor.storage.digests import day_bounds, latest_revisions, load_copies, make_row, select_rows
+from monitor.storage.days import day_bounds, latest_revisions
+from monitor.storage.digests import make_rows, select_rows
 from monitor.storage.schema import assessments, narrative_scores, revisions
 
 if TYPE_CHECKING:
@@ -69,10 +69,6 @@ def load_export_rows(
     for start in range(0, len(revision_ids), CHUNK):
         query = select_rows(bundle).where(revisions.c.id.in_(revision_ids[start : start + CHUNK]))
         found |= {row.id: row for row in connection.execute(query)}
-    scores = load_scores(connection, bundle, revision_ids)
-    copies = load_copies(connection, [row.article_id for row in found.values()], before=end)
-    rows = [found[revision_id] for revision_id in revision_ids]
-    return tuple(
-        ExportRow(day, make_row(row, scores.get(row.id, ()), copies[row.article_id]), bundle if row.is_assessed else None)
-        for row in rows
-    )
+    chosen = [found[revision_id] for revision_id in revision_ids]
+    rows = make_rows(connection, chosen, bundle, end)
+    return tuple(ExportRow(day, row, bundle if stored.is_assessed else None) for stored, row in zip(chosen, rows, strict=True))

@@ -12,6 +12,7 @@ from monitor.records import (
     PageRequest,
 )
 from monitor.storage.articles import load_last_numbers
+from monitor.storage.days import forget_days
 from monitor.storage.schema import articles, pages, revisions
 from monitor.text import hash_texts
 
@@ -80,6 +81,7 @@ def save_pages(connection: Connection, outcomes: Sequence[PageOutcome]) -> int:
         _put_page(connection, outcome, for_revision=numbers[row.article_id])
     if made:
         connection.execute(insert(revisions), made)
+        forget_days(connection, min(row["fetched_at"] for row in made), max(row["fetched_at"] for row in made))
     return len(made)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, digests, evidence, exports, feeds, health, histories, pages
+from monitor.storage import articles, assessments, daycounts, digests, evidence, exports, feeds, health, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from monitor.dayreports import BundleFacts
     from monitor.records import (
         ArchiveHead,
         Assessment,
@@ -168,10 +169,14 @@ class SqlStore:
         with self._begin() as connection:
             feeds.finish_run(connection, report)
 
-    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
+    def load_digest(
+        self, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = digests.NO_FACTS
+    ) -> Digest:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle)
+            daycounts.count_days(connection, digests.list_window(since or day, day), timezone=timezone, bundle=bundle)
+        with self._begin() as connection:
+            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle, since=since, facts=facts)
 
     def rank_revisions(
         self, day: date, *, timezone: str, bundle: str, narratives: Sequence[str] = (), flagged_only: bool = True

@@ -38,7 +38,7 @@ from monitor.reports import (
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.edits import find_vanished
 from monitor.storage.articles import CHUNK
-from monitor.storage.digests import day_bounds
+from monitor.storage.days import day_bounds
 from monitor.storage.pages import MAX_AGE
 from monitor.storage.store import COPY_MEMORY, SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
