@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.digests import write_digest
+from monitor.figures import FORMATS
 from monitor.pictures import draw
-from monitor.stages.charts import make_charts
+from monitor.stages.charts import CHART_NAMES, make_charts
 from monitor.stages.render import render_digest
 
 if TYPE_CHECKING:
@@ -31,4 +32,8 @@ def write_files(digest: Digest, digests: Path, codebook: Codebook, *, takes_pict
 
     pictures = [draw(chart, reuse) for chart in make_charts(digest, codebook.name_of)]
     files = render_digest(digest, codebook.name_of, priority=codebook.priority, pictures=pictures)
-    return write_digest(files, digests, digest.span)
+    write_digest(files, digests, digest.span)
+    for name in (f"{chart}.{kind}" for chart in CHART_NAMES for kind in FORMATS):
+        if name not in files:
+            (folder / name).unlink(missing_ok=True)  # of an earlier digest of the day, which this one does not confirm
+    return folder
