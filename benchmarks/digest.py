@@ -31,13 +31,15 @@ LAST_DAY = date(2026, 5, 29)  # a Friday: at weekends there is less
 MODELS = Path(__file__).resolve().parents[1] / "models"
 # The command itself; what it used is told by the process when it ends.
 CODE = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from time import process_time
 from monitor.cli import cli
 
 cli.main(sys.argv[1:], standalone_mode=False)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"cpu_s": process_time(), "peak_mb": used.ru_maxrss / 1024}))
+# Of this program alone: what getrusage tells begins before exec.
+peak_kb = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+print(json.dumps({"cpu_s": process_time(), "peak_mb": peak_kb / 1024}))
 """
 
 

@@ -9,15 +9,16 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from pathlib import Path
 
 
-def write_digest(files: Mapping[str, bytes], digests: Path, span: str) -> Path:
+def write_digest(files: Mapping[str, bytes], digests: Path, span: date | str) -> Path:
     """Write all files of a day (or span) aside, then rename each into ``digests/<span>/``; gives that folder.
 
     Raises `UsageError` where the folder cannot be written.
     """
-    folder = digests / span
+    folder = digests / str(span)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         aside = [(folder / f".{name}.{os.getpid()}", folder / name) for name in files]

@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     from monitor.fetch.client import HttpFetcher
     from monitor.pipeline.parts import Progress
     from monitor.readers import Readers
-    from monitor.reports import (
-        Digest,
-        RunReport,
-    )
+    from monitor.reports import RunReport
     from monitor.storage.store import SqlStore
 
 ARTICLES_AT_ONCE = 200
@@ -165,7 +162,7 @@ def run_once(
 
     config = open_config(places)
     classifier = open_classifier(places) if assess else None
-    bundle_id = classifier.bundle_id if classifier else read_bundle_id(places)
+    bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
     codebook = open_codebook(places)
     check_writable(places.digests)
     started_at = clock.read()
@@ -204,11 +201,6 @@ def run_once(
     return RunOutcome(report, folder)
 
 
-def read_bundle_id(places: Places) -> str:
-    """The id under which the bundle in use answers, without reading its weights."""
-    return read_answers(places)[0]
-
-
 def read_answers(places: Places) -> tuple[str, BundleFacts]:
     """The id under which the bundle in use answers, with its thresholds and languages, without reading its weights."""
     from monitor.bundle import describe_answers, resolve_bundle  # noqa: PLC0415
@@ -229,29 +221,16 @@ def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datet
 
 
 def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
+    from monitor.digestfiles import write_files  # noqa: PLC0415
+
     digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
-    return _write_files(digest, places, codebook, reuse=lambda name: _read_if_there(places.digests / digest.span / name))
-
-
-def _write_files(digest: Digest, places: Places, codebook: Codebook, *, reuse: Callable[[str], bytes | None]) -> Path:
-    from monitor.pictures import draw  # noqa: PLC0415
-    from monitor.stages.charts import make_charts  # noqa: PLC0415
-    from monitor.stages.render import render_digest  # noqa: PLC0415
-
-    pictures = [draw(chart, reuse) for chart in make_charts(digest, codebook.name_of)]
-    files = render_digest(digest, codebook.name_of, priority=codebook.priority, pictures=pictures)
-    return write_digest(files, places.digests, digest.span)
-
-
-def _read_if_there(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None  # it will be drawn anew
+    return write_files(digest, places.digests, codebook, takes_pictures_again=True)
 
 
 def write_digest_again(places: Places, clock: Clock, day: date | None, *, since: date | None = None) -> Path:
     """Write a day's digest (today's by default), or that of all days since another, from the store; gives its folder."""
+    from monitor.digestfiles import write_files  # noqa: PLC0415
+
     config = open_config(places)
     chosen = day or clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
     if since is not None and since > chosen:
@@ -259,7 +238,7 @@ def write_digest_again(places: Places, clock: Clock, day: date | None, *, since:
     bundle, facts = read_answers(places)
     with open_store(places, must_exist=True) as store:
         digest = store.load_digest(chosen, timezone=config.settings.timezone, bundle=bundle, since=since, facts=facts)
-    return _write_files(digest, places, open_codebook(places), reuse=lambda _: None)
+    return write_files(digest, places.digests, open_codebook(places))
 
 
 def explain_article(places: Places, reference: str) -> tuple[str, dict[str, Any]]:

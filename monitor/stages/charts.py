@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monitor.dayreports import Trend
     from monitor.reports import Copy, Digest, Story
 
+CHART_NAMES = ("heatmap", "outlets", "spread")
 MAX_NARRATIVES = 30
 MAX_OUTLETS = 16
 MAX_LINES = 20
