@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.errors import StoreError, UsageError
 from monitor.export.selection import DayRows, Selection
-from monitor.wiring import open_codebook, open_config, open_store, read_bundle_id
+from monitor.wiring import open_codebook, open_config, open_store, read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,7 +89,7 @@ def export_rows(
     last = request.day or clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
     first = request.since or last
     _check(request, first, last, codebook.ids, str(places.models / "codebook.yaml"))
-    kind, bundle = KINDS[request.kind], read_bundle_id(places)
+    kind, bundle = KINDS[request.kind], read_answers(places)[0]
     with open_store(places, must_exist=True) as store:
         reader = _Reader(store, config.settings.timezone, bundle, request, report_progress)
         found = reader.rank(first, last)
