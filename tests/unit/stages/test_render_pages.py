@@ -174,7 +174,7 @@ def test_refutations_of_what_was_flagged_come_first():
         ("b", False, 3, 0),
     ]
     html = render(make_digest(counters=counters, stances=stances))["digest.html"]
-    assert "3 refute, 0 report; nobody promoted it" in html
+    assert "3 refuting, 0 reporting; nobody promoted it" in html
 
 
 # Blind spots
