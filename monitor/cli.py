@@ -16,6 +16,7 @@ from monitor.console import Options, common_options, log, print_json, print_tabl
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.exportcommands import export
 from monitor.feedcommands import feeds
+from monitor.notifycommands import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -353,6 +354,7 @@ def doctor(options: Options) -> int:
 
 cli.add_command(feeds)
 cli.add_command(export)
+cli.add_command(notify)
 
 
 def main() -> NoReturn:

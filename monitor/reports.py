@@ -28,6 +28,17 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
+class UntoldArticle:
+    """A flagged article that a channel was not told of yet, with its best narrative."""
+
+    article_id: str
+    title: str
+    outlet: str
+    narrative: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class FeedCounts:
     """Feeds of a run: ``due = fetched + not_modified + failed``; ``skipped`` asked to be left alone for now."""
 

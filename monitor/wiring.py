@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from monitor import __version__
 from monitor.config import Config, load_config
 from monitor.digests import check_writable, write_digest
-from monitor.errors import UsageError
+from monitor.errors import MonitorError, UsageError
 from monitor.lock import hold_run_lock, lock_path
 from monitor.places import SAMPLES, find_default_feeds, find_models
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.fetch.client import HttpFetcher
     from monitor.pipeline.parts import Progress
     from monitor.readers import Readers
-    from monitor.reports import RunReport
+    from monitor.reports import RunError, RunReport
     from monitor.storage.store import SqlStore
 
 ARTICLES_AT_ONCE = 200
@@ -156,17 +157,36 @@ def run_once(
 
     Without ``assess`` nothing is classified: what is new waits for the next run.
     """
+    from monitor.notify import tell_crash  # noqa: PLC0415
+
+    config = open_config(places)
+    day = clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
+    try:
+        return _run(places, config, clock, run_id=run_id, day=day, assess=assess, report_progress=report_progress)
+    except MonitorError as error:
+        tell_crash(config.settings.notify.channels, os.environ, error, day=day, now=clock.read(), digests=places.digests)
+        raise
+
+
+def _run(  # noqa: PLR0913 - what `run_once` is given
+    places: Places,
+    config: Config,
+    clock: Clock,
+    *,
+    run_id: str,
+    day: date,
+    assess: bool,
+    report_progress: Callable[[Progress], None],
+) -> RunOutcome:
     from monitor.pipeline.parts import Parts  # noqa: PLC0415
     from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
     from monitor.stages.render import render_report  # noqa: PLC0415
 
-    config = open_config(places)
     classifier = open_classifier(places) if assess else None
     bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
     codebook = open_codebook(places)
     check_writable(places.digests)
     started_at = clock.read()
-    day = started_at.astimezone(ZoneInfo(config.settings.timezone)).date()
     with (
         open_store(places) as store,
         hold_run_lock(lock_path(places.db_url), started_at=started_at),
@@ -195,10 +215,33 @@ def run_once(
         begun = clock.timer()
         folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
         # How long the digest took is known only now; the rest of the day's files does not depend on it.
-        report = replace(report, finished_at=clock.read(), seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        report = replace(report, seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        untold = _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
+        report = replace(report, errors=(*report.errors, *untold), finished_at=clock.read())
         store.finish_run(report)
         write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
     return RunOutcome(report, folder)
+
+
+def _tell_channels(  # noqa: PLR0913 - all that a message is made of
+    store: SqlStore, config: Config, codebook: Codebook, report: RunReport, *, day: date, folder: Path, now: datetime
+) -> list[RunError]:
+    """Tell the channels what is new; gives what they did not take."""
+    from monitor.notify import Occasion, tell_channels  # noqa: PLC0415
+    from monitor.reports import RunError  # noqa: PLC0415
+
+    notify = config.settings.notify
+    base = notify.digest_url.rstrip("/") + f"/{day}" if notify.digest_url else str(folder.resolve())
+    occasion = Occasion(
+        report=report,
+        day=day,
+        where=f"{base}/digest.html",
+        name_of=codebook.name_of,
+        min_flagged=notify.min_flagged,
+        on_failure=notify.on_failure,
+    )
+    outcomes = tell_channels(notify.channels, os.environ, store, occasion, now=now)
+    return [RunError(None, None, "notify", outcome.error) for outcome in outcomes if outcome.error]
 
 
 def read_answers(places: Places) -> tuple[str, BundleFacts]:
@@ -263,6 +306,7 @@ def examine(places: Places, clock: Clock) -> list[Finding]:
         config=lambda: open_config(places),
         store=lambda: open_store(places, must_exist=True),
         classifier=lambda: open_classifier(places),
+        environment=os.environ,
         feeds_file=places.feeds_file,
         digests=places.digests,
         now=clock.read(),

@@ -277,3 +277,23 @@ copy_bands = Table(
     Index("ix_copy_bands_article", "article"),
     sqlite_with_rowid=False,
 )
+
+# Messages that a channel took, and which flagged articles it was told of: nothing is told twice.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("kind", String, nullable=False),  # flagged or failure
+    Column("subject", Text, nullable=False),
+    Column("told_at", UtcDateTime, nullable=False),
+    Index("ix_notifications_channel_kind_told_at", "channel", "kind", "told_at"),
+)
+
+told_articles = Table(
+    "told_articles",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("article_id", ForeignKey("articles.article_id"), primary_key=True),
+    Column("told_at", UtcDateTime, nullable=False),
+)

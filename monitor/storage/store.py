@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, daycounts, digests, evidence, exports, feeds, health, histories, pages
+from monitor.storage import (
+    articles,
+    assessments,
+    daycounts,
+    digests,
+    evidence,
+    exports,
+    feeds,
+    health,
+    histories,
+    notifications,
+    pages,
+)
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -41,6 +53,7 @@ if TYPE_CHECKING:
         FeedHealth,
         RankedRevision,
         RunReport,
+        UntoldArticle,
     )
     from monitor.stages.health import FeedRecord
 
@@ -191,6 +204,21 @@ class SqlStore:
         """Some of these revisions as rows of a day, in this order."""
         with self._begin() as connection:
             return exports.load_export_rows(connection, day, revision_ids, timezone=timezone, bundle=bundle)
+
+    def load_untold(self, channel: str, *, bundle: str, since: datetime) -> tuple[UntoldArticle, ...]:
+        """Flagged articles since a time that a channel was not told of yet, best first."""
+        with self._begin() as connection:
+            return notifications.load_untold(connection, channel, bundle=bundle, since=since)
+
+    def load_last_told(self, channel: str, kind: str) -> datetime | None:
+        """When a channel last took a message of a kind."""
+        with self._begin() as connection:
+            return notifications.load_last_told(connection, channel, kind)
+
+    def save_told(self, channel: str, *, kind: str, subject: str, article_ids: Sequence[str], told_at: datetime) -> None:
+        """Note that a channel took a message."""
+        with self._begin() as connection:
+            notifications.save_told(connection, channel, kind=kind, subject=subject, article_ids=article_ids, told_at=told_at)
 
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""
