@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from monitor.errors import StoreError
 from monitor.storage import engine as engine_module
 from monitor.storage.engine import display_url, open_engine
-from monitor.storage.schema import metadata
+from monitor.storage.reviewschema import metadata
 
 SEARCH_TABLES = ("revision_search", "search_progress")
 
@@ -37,7 +37,7 @@ def test_a_new_store_gets_the_schema_of_this_version(tmp_path):
     path = tmp_path / "monitor.db"
     open_and_close(path)
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
 
 
 def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path):
