@@ -15,6 +15,7 @@ from monitor import __version__
 from monitor.console import Options, common_options, log, print_json, print_tables, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.feedcommands import feeds
+from monitor.reviewcommands import review, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,6 +349,8 @@ def doctor(options: Options) -> int:
 
 
 cli.add_command(feeds)
+cli.add_command(review)
+cli.add_command(users)
 
 
 def main() -> NoReturn:

@@ -58,7 +58,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an analyst is asked of a text: does it carry ``narrative``, and with this stance? Empty: does it carry any?
+    """What an analyst is asked of a text: whether it carries ``narrative`` (empty: any), and with this stance.
 
     The ranks order the queue, the smallest first. ``probability`` is that of being in the random share by its rank 1.
     """

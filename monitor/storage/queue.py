@@ -264,6 +264,9 @@ def release_claims(connection: Connection, account_id: int) -> None:
 
 def claim_item(connection: Connection, item_id: int, *, account_id: int, now: datetime) -> bool:
     """Claim an item that the analyst chose; False where somebody else has it. A claim of one's own keeps its scheme."""
+    held = connection.execute(select(_items.c.claimed_by, _items.c.claimed_until).where(_items.c.id == item_id)).first()
+    if held is not None and held.claimed_by == account_id and held.claimed_until - now > CLAIM / 2:
+        return True  # just claimed: spare the disk
     scheme = case((_items.c.claimed_by == account_id, _items.c.claim_scheme), else_="chosen")
     chosen = (_items.c.id == item_id) & _is_free(account_id, now)
     values = {"claimed_by": account_id, "claimed_until": now + CLAIM, "claim_scheme": scheme}

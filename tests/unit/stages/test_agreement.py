@@ -35,8 +35,12 @@ def test_agreement_by_narrative():
 # Wilson, E. B. (1927), as in Brown, Cai and DasGupta (2001).
 @pytest.mark.parametrize(
     ("true", "count", "low", "high"),
-    [pytest.param(0, 10, 0.0, 0.2775, id="none"), pytest.param(9, 10, 0.5958, 0.9821, id="most"), pytest.param(50, 100, 0.4038, 0.5962, id="half")],
-)  # fmt: skip
+    [
+        pytest.param(0, 10, 0.0, 0.2775, id="none"),
+        pytest.param(9, 10, 0.5958, 0.9821, id="most"),
+        pytest.param(50, 100, 0.4038, 0.5962, id="half"),
+    ],
+)
 def test_wilsons_interval(true, count, low, high):
     found = estimate_share([(1.0, n < true) for n in range(count)])
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
