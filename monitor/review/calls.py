@@ -149,8 +149,11 @@ def _answer(parts: Parts, route: PageRoute, request: Request, body: bytes) -> Re
 
 def _is_own_form(parts: Parts, request: Request, call: Call) -> bool:
     """Whether a form comes from a page of ours that was made for this very session."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.lower() not in parts.address.origins:
+    # Without a referrer, as our policy has it, browsers send the origin `null` with our own forms too.
+    origin = request.headers.get("origin", "null").lower()
+    if origin != "null" and origin not in parts.address.origins:
+        return False
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     return is_form_token(call.form.get("csrf", ""), call.token)
 

@@ -52,7 +52,7 @@ def describe_report(body: bytes) -> str:
     first: Any = found[0] if isinstance(found, list) and found else found
     inner = first.get("csp-report", first.get("body", {})) if isinstance(first, dict) else {}
     told = [inner[name] for name in _REPORTED if isinstance(inner, dict) and isinstance(inner.get(name), str)]
-    return truncate(" ".join(ascii(one) for one in told), 200) or "a report that says nothing"
+    return truncate(" ".join(dict.fromkeys(ascii(one) for one in told)), 200) or "a report that says nothing"
 
 
 def send_static(call: Call) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.decisions import ORDERS
+from monitor.decisions import ORDERS, Filters
 from monitor.review.links import read_after, read_number, read_view, write_after
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def show_queue(call: Call) -> Response:
     return call.render(
         "queue.html.j2",
         place=view,
+        no_filters=Filters(),
         rows=rows[:PAGE_ROWS],
         after=write_after(last.rank, last.id) if last else None,
         is_first=after is None,

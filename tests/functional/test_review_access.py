@@ -178,14 +178,21 @@ def test_a_form_of_the_session_before_is_stale(server, key):
 
 
 @pytest.mark.parametrize("key", FORMS)
-def test_a_form_sent_by_another_site_is_refused(server, key):
+@pytest.mark.parametrize(
+    "sign",
+    [
+        pytest.param({"Origin": "https://evil.example"}, id="origin"),
+        pytest.param({"Origin": "null", "Sec_Fetch_Site": "cross-site"}, id="fetch-metadata"),
+    ],
+)
+def test_a_form_sent_by_another_site_is_refused(server, key, sign):
     client = server.client("lesia")
     form = {"csrf": client.csrf, **dict(EXPECTED[key].fields)}
     if EXPECTED[key].access == "open":
         client = server.client()
         client.get("/login")
         form["csrf"] = client.csrf
-    assert client.ask("POST", path_of(server, key), form=form, Origin="https://evil.example").status == 403
+    assert client.ask("POST", path_of(server, key), form=form, **sign).status == 403
 
 
 @pytest.mark.parametrize("key", FORMS)
