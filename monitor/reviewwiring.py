@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.wiring import Clock, Places
 
 DEFAULT_SEED = "narrative-monitor"
+BUNDLE_HOLDS_S = 20.0
 
 
 def open_review_store(places: Places) -> ReviewStore:
@@ -64,29 +65,29 @@ def make_parts(places: Places, clock: Clock, store: ReviewStore, *, port: int, h
         seed=DEFAULT_SEED,
         timezone=open_config(places).settings.timezone,
         read_clock=clock.read,
-        read_bundle=_make_bundle_reader(places),
+        read_bundle=_make_bundle_reader(places, clock.timer),
     )
 
 
-def _make_bundle_reader(places: Places) -> Callable[[], BundleFacts]:
-    """Finds the bundle in use each time, and reads it only when it is another one."""
+def _make_bundle_reader(places: Places, timer: Callable[[], float]) -> Callable[[], BundleFacts]:
+    """Finds the bundle in use, which may be another one every `BUNDLE_HOLDS_S` seconds, and reads it when it is."""
     from monitor.bundle import resolve_bundle, verify_bundle  # noqa: PLC0415
     from monitor.review.parts import BundleFacts  # noqa: PLC0415
 
-    known: dict[str, BundleFacts] = {}
+    def load() -> BundleFacts:
+        card = verify_bundle(resolve_bundle(places.bundle, places.models))["CARD.md"].decode("utf-8", "replace")
+        return BundleFacts(read_bundle_id(places), open_classifier(places).thresholds, card)
+
+    known, looked_at_s = load(), timer()
 
     def read() -> BundleFacts:
-        bundle_id = read_bundle_id(places)
-        if bundle_id not in known:
-            card = verify_bundle(resolve_bundle(places.bundle, places.models))["CARD.md"].decode("utf-8", "replace")
-            thresholds = open_classifier(places).thresholds
-            known.clear()
-            known[bundle_id] = BundleFacts(bundle_id, thresholds, card)
-        return known[bundle_id]
+        nonlocal known, looked_at_s
+        if timer() - looked_at_s > BUNDLE_HOLDS_S:
+            looked_at_s = timer()
+            if read_bundle_id(places) != known.id:
+                known = load()
+        return known
 
-    facts = read()
-    if not facts.thresholds:
-        raise UsageError(f"bundle {facts.id}: knows no narrative; choose another with --bundle")
     return read
 
 
@@ -112,7 +113,8 @@ def serve_review(
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named: only then are answers sent at once instead of after the other side's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

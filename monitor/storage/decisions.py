@@ -51,7 +51,6 @@ def save_decision(
     connection: Connection, item_id: int, answer: Answer, *, account_id: int, basis: Basis, made_at: datetime
 ) -> Kept | Conflict:
     """Record an answer to an item that the analyst saw on this basis; a conflict where that has changed."""
-    take_write_lock(connection)
     item = _lock_item(connection, item_id)
     if item is None or item.state == "closed":
         return Conflict("closed")
@@ -121,7 +120,6 @@ def undo_decision(connection: Connection, decision_id: int, *, account_id: int, 
 
     Gives the id of what records this; None where there is no such decision, it is somebody else's, or it no longer holds.
     """
-    take_write_lock(connection)
     allowed = (decisions.c.id == decision_id) & is_live()
     row = connection.execute(select(decisions).where(allowed if is_lead else allowed & (decisions.c.user_id == account_id))).first()
     if row is None:

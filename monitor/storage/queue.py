@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CLAIM = timedelta(minutes=15)
 _items = review_items
+_mine, _later, _member = decisions.alias("mine"), decisions.alias("later_of_mine"), articles.alias("member")
 _RANKS = {
     "certain": _items.c.rank_certain,
     "uncertain": _items.c.rank_uncertain,
@@ -162,8 +163,7 @@ def load_page(
     if after is not None:
         is_wanted &= (rank > after[0]) | ((rank == after[0]) & (_items.c.id > after[1]))
     page = select(_items.c.id, rank.label("rank")).where(is_wanted).order_by(rank, _items.c.id).limit(limit).subquery()
-    member = articles.alias("member")
-    copies = select(func.count()).where(member.c.cluster == articles.c.cluster).correlate(articles).scalar_subquery()
+    copies = select(func.count()).where(_member.c.cluster == articles.c.cluster).correlate(articles).scalar_subquery()
     query = (
         select(_items, page.c.rank, revisions.c.title, feeds.c.outlet, articles.c.first_seen_at, copies.label("copies"))
         .join_from(page, _items, _items.c.id == page.c.id)
@@ -212,12 +212,10 @@ def _matching(filters: Filters) -> ColumnElement[bool]:
 
 def _unanswered_by(account_id: int) -> ColumnElement[bool]:
     """Whether the analyst has not answered or skipped it. Decisions are few beside items, and found by index."""
-    mine = decisions.alias("mine")
-    same = (mine.c.article_id == _items.c.article_id) & (mine.c.asked == _items.c.narrative) & (mine.c.user_id == account_id)
-    later = decisions.alias("later_of_mine")
-    holds = ~exists(select(later.c.id).where(later.c.supersedes == mine.c.id).correlate(mine)) & (mine.c.verdict != "undo")
-    is_same_text = mine.c.revision == _items.c.revision
-    return ~exists(select(mine.c.id).where(same & is_same_text & holds).correlate(_items))
+    same = (_mine.c.article_id == _items.c.article_id) & (_mine.c.asked == _items.c.narrative) & (_mine.c.user_id == account_id)
+    holds = ~exists(select(_later.c.id).where(_later.c.supersedes == _mine.c.id).correlate(_mine)) & (_mine.c.verdict != "undo")
+    is_same_text = _mine.c.revision == _items.c.revision
+    return ~exists(select(_mine.c.id).where(same & is_same_text & holds).correlate(_items))
 
 
 def claim_next(

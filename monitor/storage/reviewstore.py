@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import event, text
@@ -45,6 +46,8 @@ class ReviewStore:
     def __init__(self, db_url: str, *, must_exist: bool = True) -> None:
         self._name = display_url(db_url)
         self._engine = open_engine(db_url, must_exist=must_exist)
+        # SQLite lets one write at a time, and who waits polls ever more rarely: within this process they queue instead.
+        self._write_lock = threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
         if self._engine.dialect.name == "sqlite":
             # A decision that was acknowledged must survive a power cut too.
             self._engine.dispose()
@@ -69,11 +72,17 @@ class ReviewStore:
             reason = getattr(error, "orig", None) or error
             raise StoreError(f"store {self._name}: {reason}; nothing of this step was kept. See `monitor doctor`") from error
 
+    @contextmanager
+    def _begin_writing(self) -> Iterator[Connection]:
+        with self._write_lock, self._begin() as connection:
+            decisions.take_write_lock(connection)
+            yield connection
+
     # Accounts
 
     def add_account(self, name: str, *, role: Role, password_hash: str, created_at: datetime) -> Account | None:
         """See `monitor.storage.accounts`; so for the others of this group."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return accounts.add_account(connection, name, role=role, password_hash=password_hash, created_at=created_at)
 
     def load_accounts(self) -> tuple[Account, ...]:
@@ -88,12 +97,12 @@ class ReviewStore:
 
     def set_password(self, name: str, password_hash: str, *, keep: str | None = None) -> bool:
         """Set a password; ends the account's sessions but ``keep``."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return accounts.set_password(connection, name, password_hash, keep=keep)
 
     def set_disabled(self, name: str, at: datetime | None) -> bool:
         """Disable or enable an account."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return accounts.set_disabled(connection, name, at)
 
     def count_active_leads(self) -> int:
@@ -103,7 +112,7 @@ class ReviewStore:
 
     def open_session(self, token_sha256: str, *, account_id: int, language: str, now: datetime, expires_at: datetime) -> None:
         """Keep a new session."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.open_session(
                 connection, token_sha256, account_id=account_id, language=language, now=now, expires_at=expires_at
             )
@@ -115,27 +124,27 @@ class ReviewStore:
 
     def touch_session(self, token_sha256: str, now: datetime) -> None:
         """Note that a session is in use."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.touch_session(connection, token_sha256, now)
 
     def set_language(self, token_sha256: str, language: str) -> None:
         """Choose a session's language."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.set_language(connection, token_sha256, language)
 
     def close_session(self, token_sha256: str) -> None:
         """End a session."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.close_session(connection, token_sha256)
 
     def add_failure(self, subjects: Sequence[str], *, failed_at: datetime, forget_before: datetime) -> None:
         """Note a failed log-in."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.add_failure(connection, subjects, failed_at=failed_at, forget_before=forget_before)
 
     def clear_failures(self, subject: str) -> None:
         """Forget failed log-ins."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             accounts.clear_failures(connection, subject)
 
     def load_failures(self, subject: str, *, since: datetime) -> tuple[datetime, ...]:
@@ -147,12 +156,12 @@ class ReviewStore:
 
     def fill_queue(self, bundle: str, *, thresholds: Mapping[str, float], seed: str, limit: int) -> int:
         """See `monitor.storage.queue`; so for the others of this group."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return queue.fill_queue(connection, bundle, thresholds=thresholds, seed=seed, limit=limit)
 
     def close_copies(self) -> int:
         """Close items of copies."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return queue.close_copies(connection)
 
     def load_page(
@@ -166,8 +175,7 @@ class ReviewStore:
         self, orders: Sequence[Order], filters: Filters, *, account_id: int, now: datetime, but: int | None = None
     ) -> int | None:
         """Claim the next free item."""
-        with self._begin() as connection:
-            decisions.take_write_lock(connection)
+        with self._begin_writing() as connection:
             return queue.claim_next(connection, orders, filters, account_id=account_id, now=now, but=but)
 
     def claim_item(self, item_id: int, *, account_id: int, now: datetime) -> bool:
@@ -199,12 +207,12 @@ class ReviewStore:
 
     def save_decision(self, item_id: int, answer: Answer, *, account_id: int, basis: Basis, made_at: datetime) -> Kept | Conflict:
         """See `monitor.storage.decisions`; so for the others of this group."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return decisions.save_decision(connection, item_id, answer, account_id=account_id, basis=basis, made_at=made_at)
 
     def undo_decision(self, decision_id: int, *, account_id: int, is_lead: bool, made_at: datetime) -> int | None:
         """Take a decision back."""
-        with self._begin() as connection:
+        with self._begin_writing() as connection:
             return decisions.undo_decision(connection, decision_id, account_id=account_id, is_lead=is_lead, made_at=made_at)
 
     def load_decisions(self, *, account_id: int | None = None, before: int | None = None, limit: int) -> tuple[Decision, ...]:
