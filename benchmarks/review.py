@@ -28,7 +28,7 @@ from monitor.review.passwords import hash_password
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.schema import articles, assessments, feeds, narrative_scores, revisions
 from monitor.storage.store import SqlStore
-from monitor.wiring import Places, open_classifier, read_bundle_id
+from monitor.wiring import Places, read_answers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PASSWORD = "a phrase for benchmarks"  # noqa: S105
@@ -58,7 +58,8 @@ def make_store(folder: Path, items: int, analysts: int) -> None:
     """A store with open items and accounts."""
     url = f"sqlite:///{folder / 'monitor.db'}"
     places = Places(None, url, folder / "digests", None, REPOSITORY, use_encoder=False)
-    bundle, thresholds = read_bundle_id(places), open_classifier(places).thresholds
+    bundle, answers = read_answers(places)
+    thresholds = answers.thresholds
     with SqlStore(url) as store, ReviewStore(url) as review:
         names = [
             {"feed_id": f"f{n}", "url": f"https://f{n}.example/rss", "outlet": f"Outlet {n}", "enabled": True} for n in range(30)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.records import (
     Feed,
     FetchedFeed,
 )
-from monitor.stages.discover import FoundFeed, find_feed_links, guess_addresses
+from monitor.stages.discover import FoundFeed, guess_addresses
 from monitor.stages.language import detect_language
-from monitor.stages.parse import parse_feed
 from monitor.urls import canonicalize_url
 
 if TYPE_CHECKING:
@@ -31,6 +30,18 @@ if TYPE_CHECKING:
 # Failures of a whole site: its other addresses need not be tried.
 _OF_SITE = frozenset({"dns", "blocked_address", "connect", "tls"})
 _TITLES_READ = 30
+
+
+class Reader(Protocol):
+    """Reads hostile documents within limits of time and memory."""
+
+    def parse(self, feed: Feed, fetched: FetchedFeed) -> ParsedFeed:
+        """The entries of a document. Raises `FeedDocumentError`."""
+        ...
+
+    def find_links(self, page: FetchedPage | FetchedFeed) -> tuple[FoundFeed, ...]:
+        """The feeds that a page names. Raises `FeedDocumentError`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +64,13 @@ class Discovery:
     failures: tuple[tuple[str, str], ...]
 
 
-async def discover_feeds(fetch: Fetch, url: str, *, max_tries: int = 24) -> Discovery:
+async def discover_feeds(fetch: Fetch, reader: Reader, url: str, *, max_tries: int = 24) -> Discovery:
     """The feeds of the page at ``url``, which may be a feed itself.
 
     What the page names is tried first; the usual places only where that gave nothing. At most ``max_tries`` addresses are
     asked for after the page, one after the other. ``fetch`` gives failures as values; none are raised.
     """
-    search = _Search(fetch, max_tries)
+    search = _Search(fetch, reader, max_tries)
     page = await fetch(url)
     if isinstance(page, FetchError):
         search.failures.append((url, str(page)))
@@ -68,7 +79,7 @@ async def discover_feeds(fetch: Fetch, url: str, *, max_tries: int = 24) -> Disc
     elif search.take(FoundFeed(url, "", "stated"), page, is_silent=True):
         return search.finish()
     else:
-        await search.try_all(find_feed_links(page.body, base_url=page.url, content_type=page.content_type))
+        await search.try_all(search.find_links(page))
     if not search.feeds:
         start = url if isinstance(page, FetchError) else page.url
         await search.try_all(FoundFeed(address, "", "guessed") for address in guess_addresses(start))
@@ -78,15 +89,24 @@ async def discover_feeds(fetch: Fetch, url: str, *, max_tries: int = 24) -> Disc
 class _Search:
     """What was found so far, and how much may still be asked."""
 
-    def __init__(self, fetch: Fetch, max_tries: int) -> None:
+    def __init__(self, fetch: Fetch, reader: Reader, max_tries: int) -> None:
         self.feeds: list[DiscoveredFeed] = []
         self.failures: list[tuple[str, str]] = []
         self._fetch = fetch
+        self._reader = reader
         self._tries_left = max_tries
         self._seen: set[str] = set()
 
     def finish(self) -> Discovery:
         return Discovery(tuple(self.feeds), tuple(self.failures))
+
+    def find_links(self, page: FetchedPage | FetchedFeed) -> tuple[FoundFeed, ...]:
+        """The feeds that a page names; none where it cannot be read."""
+        try:
+            return self._reader.find_links(page)
+        except FeedDocumentError as error:
+            self.failures.append((page.url, str(error)))
+            return ()
 
     async def try_all(self, candidates: Iterable[FoundFeed]) -> None:
         for candidate in candidates:
@@ -107,7 +127,7 @@ class _Search:
         """Keep what was answered where it is a feed that was not found before; whether it is a feed."""
         fetched = _as_feed(answer)
         try:
-            parsed = parse_feed(Feed("found", candidate.url, outlet=candidate.title or "found"), fetched)
+            parsed = self._reader.parse(Feed("found", candidate.url, outlet=candidate.title or "found"), fetched)
         except FeedDocumentError as error:
             if not is_silent:
                 self.failures.append((candidate.url, str(error)))

@@ -91,4 +91,5 @@ def find_feeds(places: Places, clock: Clock, url: str) -> Discovery:
             case _:
                 return FetchError("not_modified", "answered 304 although nothing was known of it")
 
-    return asyncio.run(discover_feeds(fetch, url))
+    with open_readers(workers=1) as readers:
+        return asyncio.run(discover_feeds(fetch, readers, url))

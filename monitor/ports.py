@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from monitor.dayreports import BundleFacts
     from monitor.errors import FetchError
     from monitor.records import (
         ArchiveHead,
@@ -107,12 +108,12 @@ class Store(Protocol):
         """What the last visits left behind, by feed id."""
         ...
 
-    def load_known(self, feed_id: str, entries: Sequence[Entry], *, fetched_at: datetime) -> Known:
-        """What is stored that bears on these entries."""
+    def load_known(self, entries: Sequence[Entry], *, fetched_at: datetime) -> Known:
+        """What is stored that bears on these entries of one or several feeds."""
         ...
 
-    def save_document(self, run_id: str, taken: TakenDocument) -> None:
-        """Keep what was decided of a document's entries, how the visit went, and what it leaves behind: all or nothing."""
+    def save_documents(self, run_id: str, documents: Sequence[TakenDocument]) -> None:
+        """Keep what was decided of documents' entries, how the visits went, and what they leave behind: all or nothing."""
         ...
 
     def save_visits(self, run_id: str, visited: Sequence[Visit]) -> None:
@@ -139,7 +140,7 @@ class Store(Protocol):
         """Record that this bundle cannot assess a revision, so that it is counted and not tried for ever."""
         ...
 
-    def cluster_pending(self, *, now: datetime) -> int:
+    def cluster_pending(self) -> int:
         """Put some of the articles that have no cluster into theirs; gives how many, 0 when all have one."""
         ...
 
@@ -163,8 +164,8 @@ class Store(Protocol):
         """Record what it did."""
         ...
 
-    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
-        """Everything that the digest of a day says."""
+    def load_digest(self, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = ...) -> Digest:
+        """Everything that the digest of a day says; with ``since`` that of all days from then on."""
         ...
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import FeedDocumentError, PageError, WorkerError
+from monitor.stages.discover import find_feed_links
 from monitor.stages.parse import parse_feed, parse_quickly
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         FetchedPage,
         ParsedFeed,
     )
+    from monitor.stages.discover import FoundFeed
     from monitor.workers import WorkerPool
 
 
@@ -38,6 +40,13 @@ class Readers:
         """The article of a page. Raises `PageError` where there is none, or reading it takes more than a page may."""
         try:
             return self._pool.run(extract_page, page.body, page.content_type, page.url)
+        except WorkerError as error:
+            raise PageError(error.kind, f"the page was given up: {error}") from error
+
+    def find_links(self, page: FetchedPage | FetchedFeed) -> tuple[FoundFeed, ...]:
+        """The feeds that a page names. Raises `PageError` where reading it takes more than a page may."""
+        try:
+            return self._pool.run(find_feed_links, page.body, base_url=page.url, content_type=page.content_type)
         except WorkerError as error:
             raise PageError(error.kind, f"the page was given up: {error}") from error
 

@@ -206,6 +206,7 @@ class KnownEntry:
     article_id: str
     content_sha256: str
     owns_article: bool
+    is_vanished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,16 +220,16 @@ class KnownArticle:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows that bears on a document's entries.
+    """What the store knows that bears on the entries of some documents.
 
-    ``entries`` by key within the feed, ``articles`` by identity, ``by_content`` article ids by content hash; ``last_keys`` are
-    the keys of the feed's document before this one, in its order.
+    ``entries`` by feed and key, ``articles`` by identity, ``by_content`` article ids by content hash; ``last_keys`` by feed are
+    the keys of its document before this one, in its order.
     """
 
-    entries: dict[str, KnownEntry] = field(default_factory=dict)
+    entries: dict[tuple[str, str], KnownEntry] = field(default_factory=dict)
     articles: dict[str, KnownArticle] = field(default_factory=dict)
     by_content: dict[str, str] = field(default_factory=dict)
-    last_keys: tuple[str, ...] = ()
+    last_keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +272,16 @@ Decided = Seen | Fresh | Revised | Duplicate
 
 @dataclass(frozen=True, slots=True)
 class TakenDocument:
-    """A feed document with all that was made of it: what the store keeps in one step."""
+    """A feed document with all that was made of it: what the store keeps in one step.
+
+    ``vanished`` are the keys of entries that are newly missing from it, ``returned`` of those that were missing before.
+    """
 
     fetched: FetchedFeed
     parsed: ParsedFeed
     decided: tuple[Decided, ...]
     vanished: tuple[str, ...]
+    returned: tuple[str, ...]
     state: FeedState
     archive_sequence: int | None = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.errors import UsageError
-from monitor.wiring import open_classifier, open_codebook, open_config, read_bundle_id
+from monitor.wiring import open_codebook, open_config, read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +75,9 @@ def _make_bundle_reader(places: Places, timer: Callable[[], float]) -> Callable[
     from monitor.review.parts import BundleFacts  # noqa: PLC0415
 
     def load() -> BundleFacts:
+        bundle_id, answers = read_answers(places)
         card = verify_bundle(resolve_bundle(places.bundle, places.models))["CARD.md"].decode("utf-8", "replace")
-        return BundleFacts(read_bundle_id(places), open_classifier(places).thresholds, card)
+        return BundleFacts(bundle_id, answers.thresholds, card)
 
     known, looked_at_s = load(), timer()
 
@@ -84,7 +85,7 @@ def _make_bundle_reader(places: Places, timer: Callable[[], float]) -> Callable[
         nonlocal known, looked_at_s
         if timer() - looked_at_s > BUNDLE_HOLDS_S:
             looked_at_s = timer()
-            if read_bundle_id(places) != known.id:
+            if read_answers(places)[0] != known.id:
                 known = load()
         return known
 

@@ -1,194 +1,369 @@
-"""Checks every byte of an archive against its chain."""
+"""Goes through the whole archive and names every byte's worth of change: in a record, in the chain, of a file, at the end."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from monitor.archive.chain import CHAIN, NOTHING_BEFORE, Link, iterate_lines, parse_link
+from monitor.archive.chain import (
+    CHAIN_FILE,
+    NO_HASH,
+    FileSummary,
+    Link,
+    RecordEntry,
+    decode_line,
+    first_sequence,
+    iterate_lines,
+    summarize_files,
+)
+from monitor.archive.writer import LOCK_FILE, TORN_FOLDER
 from monitor.errors import ArchiveError
+from monitor.records import ArchiveHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from monitor.records import (
-        ArchiveHead,
-    )
+    from monitor.archive.chain import Entry, PrunedFile
+
+ProblemKind = Literal[
+    "changed_record",
+    "missing_record",
+    "inserted_bytes",
+    "unchained_bytes",
+    "missing_file",
+    "extra_file",
+    "changed_line",
+    "missing_lines",
+    "misplaced_line",
+    "broken_link",
+    "torn_line",
+    "truncated_chain",
+    "rewritten_chain",
+    "wrong_tombstone",
+    "unfinished_prune",
+]
+MAX_PROBLEMS = 1_000
+_BLOCK_BYTES = 1_000_000
+_PROGRESS_BYTES = 8_000_000
+_MAX_UNPLACED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it was written: which kind, where, and what it means."""
+    """One thing that is not as it was written. ``where`` is file and byte or line."""
 
-    kind: str
+    kind: ProblemKind
     where: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was looked at, and what is wrong with it."""
+    """What was checked, and found. ``unlisted`` counts the problems beyond the first thousand. ``head`` is the chain's end."""
 
-    links: int
     records: int
     bytes: int
+    pruned_records: int
+    head: ArchiveHead
     problems: tuple[Problem, ...]
+    unlisted: int = 0
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+    def describe(self) -> str:
+        """The whole answer as text, a line for each problem."""
+        checked = f"{self.records} records, {self.bytes} bytes"
+        if self.pruned_records:
+            checked += f" ({self.pruned_records} more were pruned)"
+        if self.is_intact:
+            return f"archive intact: {checked}, head {self.head.sequence} {self.head.hash}"
+        lines = [f"archive NOT intact: {len(self.problems) + self.unlisted} problems in {checked}"]
+        lines += [f"  {problem.where}: {problem.message} [{problem.kind}]" for problem in self.problems]
+        if self.unlisted:
+            lines.append(f"  and {self.unlisted} more")
+        return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """One record's bytes as they lie in the archive, checked, and the WARC text in it."""
+@dataclass(slots=True)
+class _Findings:
+    problems: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
 
-    link: Link
-    member: bytes
-    warc: bytes
+    def add(self, kind: ProblemKind, where: str, message: str) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(kind, where, message))
+        else:
+            self.unlisted += 1
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts what was checked, and tells how far it went."""
+
+    total: int
+    report: Callable[[int, int], None] | None
+    records: int = 0
+    bytes: int = 0
+    pruned: int = 0
+    _told: int = 0
+
+    def add(self, size: int) -> None:
+        self.records += 1
+        self.bytes += size
+        if self.report and self.bytes - self._told >= _PROGRESS_BYTES:
+            self._told = self.bytes
+            self.report(self.bytes, self.total)
 
 
 def verify_archive(
-    folder: Path, *, expected_head: ArchiveHead | None = None, report_progress: Callable[[int], None] = lambda _: None
+    folder: Path, *, expected_head: ArchiveHead | None = None, report_progress: Callable[[int, int], None] | None = None
 ) -> Verification:
-    """Look at every line and every byte. ``expected_head`` is where the chain ended when the store last heard of it.
+    """Check every byte of an archive that no process is writing to, reading it once in a stream.
 
-    Memory does not grow with the archive. Raises `ArchiveError` where there is none, or it cannot be read.
+    ``expected_head`` is a head kept elsewhere: the chain must hold it, and may go on after it. ``report_progress`` is
+    called with the bytes done and the bytes in all. Raises `ArchiveError` where the folder or a file cannot be read.
     """
     if not folder.is_dir():
-        raise ArchiveError(f"archive {folder}: there is none; `monitor run` makes it, or name another with --archive")
-    checker = _Checker(folder, _find_pruned(folder), expected_head)
-    for number, line in iterate_lines(folder):
-        checker.check_line(number, line)
-        report_progress(number)
-    return checker.finish()
+        raise ArchiveError(f"archive {folder}: is no folder; give the folder of the archive")
+    try:
+        return _verify(folder, expected_head, report_progress)
+    except OSError as error:
+        place = error.filename or folder
+        raise ArchiveError(
+            f"archive {place}: cannot be read ({error.strerror or error}); make it readable for this user"
+        ) from error
 
 
-def read_record(folder: Path, sequence: int) -> StoredRecord:
-    """One record, checked against the chain. Raises `ArchiveError` where it is not there or was changed."""
-    for number, line in iterate_lines(folder):
+def _verify(folder: Path, expected_head: ArchiveHead | None, report_progress: Callable[[int, int], None] | None) -> Verification:
+    findings = _Findings()
+    # The chain is read twice: what a line says of a file depends on whether a later line says that the file was pruned.
+    files, pruned = summarize_files(_readable_entries(folder))
+    live = {name: file for name, file in files.items() if name not in pruned}
+    tally = _Tally(sum(file.bytes for file in live.values()), report_progress)
+    _check_tombstones(files, pruned, findings)
+    records = _RecordWalk(folder, live, findings, tally)
+    lines = _LineWalk(findings, expected_head)
+    for link in lines.walk(folder):
+        if isinstance(link.entry, RecordEntry):
+            records.take(link.entry, follows=lines.is_unbroken)
+    records.finish()
+    lines.check_head()
+    _check_names(folder, set(files), set(pruned), lines.head, findings)
+    if report_progress:
+        report_progress(tally.bytes, tally.total)
+    return Verification(tally.records, tally.bytes, tally.pruned, lines.head, tuple(findings.problems), findings.unlisted)
+
+
+def _readable_entries(folder: Path) -> Iterator[Entry]:
+    for _, line in _open_lines(folder):
         try:
-            link = parse_link(line)
-        except ValueError as error:
-            raise ArchiveError(f"archive {folder / CHAIN}:{number}: was changed ({error}); see `monitor archive verify`") from error
-        if sequence in {link.sequence, link.origin} and link.action == "record" and (folder / link.file).is_file():
-            return load_record(folder, link)
-    raise ArchiveError(f"archive {folder}: has no record {sequence}; `monitor explain` names those that it has of an article")
+            yield decode_line(line).entry
+        except ValueError:
+            continue  # the second reading names it
 
 
-def load_record(folder: Path, link: Link) -> StoredRecord:
-    """The record that a link is of. Raises `ArchiveError` where its bytes are others."""
-    with (folder / link.file).open("rb") as file:
-        file.seek(link.offset)
-        member = file.read(link.length)
-    if hashlib.sha256(member).hexdigest() != link.record_sha256:
-        raise ArchiveError(f"archive {name_record(link)}: was changed; see `monitor archive verify`")
-    return StoredRecord(link, member, zlib.decompress(member, zlib.MAX_WBITS | 16))
+def _open_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """Each line with its offset; none where there is no chain."""
+    path = folder / CHAIN_FILE
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        offset = 0
+        for line in iterate_lines(stream):
+            yield offset, line
+            offset += len(line)
 
 
-def name_record(link: Link) -> str:
-    """Where a record lies, and what it is of."""
-    what = f" ({link.url})" if link.url else ""
-    return f"{link.file}, record {link.sequence} at byte {link.offset}{what}"
+class _LineWalk:
+    """Follows the chain from line to line."""
 
+    def __init__(self, findings: _Findings, expected_head: ArchiveHead | None) -> None:
+        self._findings = findings
+        self._expected_head = expected_head
+        self._damaged = 0  # lines since the last good one
+        self.head = ArchiveHead(0, NO_HASH)
+        self.is_unbroken = True  # whether nothing lies between the last two good lines
 
-def _find_pruned(folder: Path) -> frozenset[str]:
-    """Files that the chain says were dropped; lines that cannot be read are named later."""
-    pruned: set[str] = set()
-    for _, line in iterate_lines(folder):
-        if b'"action":"prune"' in line:
+    def walk(self, folder: Path) -> Iterator[Link]:
+        """The links that stand where they should, and a finding for every other line."""
+        for number, (offset, line) in enumerate(_open_lines(folder), start=1):
+            where = f"{CHAIN_FILE} line {number} (byte {offset})"
             try:
-                pruned.update(parse_link(line).files)
-            except (ValueError, TypeError):
+                link = decode_line(line)
+            except ValueError as error:
+                self._damaged += 1
+                self._findings.add("changed_line" if line.endswith(b"\n") else "torn_line", where, f"the line is damaged: {error}")
                 continue
-    return frozenset(pruned)
+            if self._accept(link, where):
+                yield link
+
+    def _accept(self, link: Link, where: str) -> bool:
+        sequence, expected = link.entry.sequence, self.head.sequence + 1
+        if sequence < expected:
+            self._findings.add(
+                "misplaced_line", where, f"entry {sequence} stands after entry {self.head.sequence}: repeated, inserted or moved"
+            )
+            return False
+        if sequence > expected + self._damaged:
+            last = sequence - 1
+            self._findings.add("missing_lines", where, f"entries {expected} to {last} before it are missing or damaged")
+        elif sequence == expected and link.previous != self.head.hash:
+            message = f"entry {sequence} does not hold the hash of the line before: one of both was put in place of another"
+            self._findings.add("broken_link", where, message)
+        self.is_unbroken = sequence == expected and not self._damaged
+        self._damaged = 0
+        self.head = ArchiveHead(sequence, link.hash)
+        self._compare_head(where)
+        return True
+
+    def _compare_head(self, where: str) -> None:
+        wanted = self._expected_head
+        if wanted and wanted.sequence == self.head.sequence and wanted.hash != self.head.hash:
+            self._findings.add(
+                "rewritten_chain", where, f"entry {wanted.sequence} has not the hash {wanted.hash} that was kept elsewhere"
+            )
+
+    def check_head(self) -> None:
+        """After the last line: does the chain reach as far as it did."""
+        wanted = self._expected_head
+        if wanted and wanted.sequence > self.head.sequence:
+            message = f"the chain ends with entry {self.head.sequence}, but reached entry {wanted.sequence}: its end was cut off"
+            self._findings.add("truncated_chain", CHAIN_FILE, message)
 
 
-class _Checker:
-    """Goes through chain and files side by side."""
+class _RecordWalk:
+    """Follows the records from file to file."""
 
-    def __init__(self, folder: Path, pruned: frozenset[str], expected_head: ArchiveHead | None) -> None:
+    def __init__(self, folder: Path, files: dict[str, FileSummary], findings: _Findings, tally: _Tally) -> None:
         self._folder = folder
-        self._pruned = pruned
-        self._expected = expected_head
-        self._problems: list[Problem] = []
-        self._previous = NOTHING_BEFORE
-        self._sequence = 0
-        self._met_expected = expected_head is None
-        self._ends: dict[str, int] = {}
-        self._records = self._bytes = self._links = 0
+        self._files = files
+        self._findings = findings
+        self._tally = tally
+        self._name: str | None = None
+        self._check: _FileCheck | None = None
 
-    def check_line(self, number: int, line: bytes) -> None:
-        where = f"{CHAIN}:{number}"
-        self._links += 1
-        try:
-            link = parse_link(line)
-        except (ValueError, TypeError) as error:
-            torn = "" if line.endswith(b"\n") else "; it has no end: a run that was ended may have left it, the next one heals that"
-            self._add("changed_line", where, f"the line was changed ({error}){torn}")
+    def take(self, entry: RecordEntry, *, follows: bool) -> None:
+        """Check the record of an entry. ``follows``: the entry stands right after the one before."""
+        if entry.file not in self._files:
+            self._tally.pruned += 1
             return
-        if link.sequence != self._sequence + 1 or link.previous != self._previous:
-            self._add(
-                "broken_chain", where, f"does not follow record {self._sequence}: lines were removed, inserted or moved before it"
+        if entry.file != self._name:
+            self._change_file(entry.file)
+        if self._check:
+            self._tally.add(self._check.take(entry, follows=follows))
+
+    def _change_file(self, name: str) -> None:
+        self.finish()
+        self._name = name
+        file = self._files[name]
+        path = self._folder / name
+        if path.is_file():
+            self._check = _FileCheck(path.open("rb"), file, self._findings)
+        else:
+            self._findings.add("missing_file", name, f"the file is missing, with the records {file.first} to {file.last}")
+
+    def finish(self) -> None:
+        """End the file begun."""
+        if self._check:
+            self._check.finish()
+            self._check = None
+
+
+class _FileCheck:
+    """Compares one file with its entries, in order; after bytes went or came it finds its way again."""
+
+    def __init__(self, stream: BinaryIO, file: FileSummary, findings: _Findings) -> None:
+        self._stream = stream
+        self._file = file
+        self._findings = findings
+        self._size = stream.seek(0, 2)
+        self._surplus = self._size - file.bytes
+        self._shift = 0  # how many bytes came (went, if negative) before the record in hand
+        self._position = 0  # where the next record should begin by the chain
+        self._unplaced: list[RecordEntry] = []
+
+    def take(self, entry: RecordEntry, *, follows: bool) -> int:
+        """The bytes of the record, checked."""
+        if entry.offset != self._position and (follows or entry.offset < self._position):
+            message = f"record {entry.sequence} does not begin where the record before ends (byte {self._position})"
+            self._findings.add("unchained_bytes", f"{entry.file} byte {entry.offset}", message)
+        self._position = entry.end
+        if self._is_at(entry, self._shift):
+            self._settle("changed_record")
+        elif self._surplus != self._shift and self._is_at(entry, self._surplus):
+            self._move(entry)
+        else:
+            self._unplaced.append(entry)
+            if len(self._unplaced) > _MAX_UNPLACED:
+                self._settle("changed_record")
+        return entry.length
+
+    def _is_at(self, entry: RecordEntry, shift: int) -> bool:
+        start, left = entry.offset + shift, entry.length
+        if start < 0 or start + left > self._size:
+            return False
+        self._stream.seek(start)
+        hasher = hashlib.sha256()
+        while block := self._stream.read(min(left, _BLOCK_BYTES)):
+            hasher.update(block)
+            left -= len(block)
+        return hasher.hexdigest() == entry.record_sha256
+
+    def _move(self, entry: RecordEntry) -> None:
+        """The record lies where it must after bytes were taken out, or put in, before it."""
+        moved = self._surplus - self._shift
+        if moved > 0:
+            start = (self._unplaced[0] if self._unplaced else entry).offset + self._shift
+            message = f"{moved} bytes were inserted at or after this place, before record {entry.sequence}"
+            self._findings.add("inserted_bytes", f"{self._file.file} byte {start}", message)
+            self._settle("changed_record")
+        else:
+            self._settle("missing_record")
+        self._shift = self._surplus
+
+    def _settle(self, kind: Literal["changed_record", "missing_record"]) -> None:
+        """Name the records that were found nowhere."""
+        for entry in self._unplaced:
+            start = entry.offset + self._shift
+            is_missing = kind == "missing_record" or start + entry.length > self._size
+            what = "is missing or cut" if is_missing else "was changed"
+            self._findings.add(
+                "missing_record" if is_missing else kind,
+                f"{entry.file} byte {entry.offset}",
+                f"record {entry.sequence} ({entry.length} bytes, {entry.url or entry.type}) {what}",
             )
-        self._sequence, self._previous = link.sequence, link.hash
-        if self._expected is not None and self._expected.sequence == link.sequence:
-            self._met_expected = self._expected.hash == link.hash
-        if link.action != "prune" and link.file not in self._pruned:
-            self._check_record(link)
+        self._unplaced.clear()
 
-    def _check_record(self, link: Link) -> None:
-        path = self._folder / link.file
-        if not path.is_file():
-            if link.file not in self._ends:
-                self._add("missing_file", link.file, "the file is not there, and the chain does not say that it was dropped")
-                self._ends[link.file] = -1
-            return
-        if link.offset != self._ends.get(link.file, 0):
-            self._add("gap", name_record(link), f"begins at byte {link.offset}, but the record before it ends elsewhere")
-        self._ends[link.file] = link.offset + link.length
-        with path.open("rb") as file:
-            file.seek(link.offset)
-            found, length = _hash_bytes(file, link.length)
-        self._records += link.action == "record"
-        self._bytes += length
-        if found != link.record_sha256:
-            what = "is cut short" if length < link.length else "was changed"
-            self._add("changed_record", name_record(link), what)
-
-    def finish(self) -> Verification:
-        """What there is to say once the chain was read."""
-        for path in sorted(self._folder.glob("*.warc.gz")):
-            end = self._ends.get(path.name)
-            if path.name in self._pruned:
-                self._add("not_dropped", path.name, "the chain says that it was dropped, but it is there; `monitor run` drops it")
-            elif end is None:
-                self._add(
-                    "extra_file",
-                    path.name,
-                    "the chain does not know this file: it was put there, or a run was ended as it began it",
-                )
-            elif path.stat().st_size > end >= 0:
-                extra = path.stat().st_size - end
-                self._add(
-                    "extra_bytes",
-                    f"{path.name} at byte {end}",
-                    f"{extra} bytes behind the last record: inserted, or left by a killed run; the next one sets them aside",
-                )
-        if not self._met_expected and self._expected is not None:
-            self._add(
-                "cut_chain",
-                f"{CHAIN}, record {self._expected.sequence}",
-                "the store remembers this end of the chain, and it is missing or another: the end was cut off or replaced",
-            )
-        return Verification(self._links, self._records, self._bytes, tuple(self._problems))
-
-    def _add(self, kind: str, where: str, message: str) -> None:
-        self._problems.append(Problem(kind, where, message))
+    def finish(self) -> None:
+        """End of the file: what is left over."""
+        self._settle("changed_record")
+        behind = self._size - self._file.bytes - self._shift
+        if behind > 0:
+            where = f"{self._file.file} byte {self._file.bytes + self._shift}"
+            self._findings.add("unchained_bytes", where, f"{behind} bytes at the end belong to no entry of the chain")
+        self._stream.close()
 
 
-def _hash_bytes(file: IO[bytes], length: int) -> tuple[str, int]:
-    digest, left = hashlib.sha256(), length
-    while left and (part := file.read(min(left, 1_048_576))):
-        digest.update(part)
-        left -= len(part)
-    return digest.hexdigest(), length - left
+def _check_tombstones(files: dict[str, FileSummary], pruned: dict[str, PrunedFile], findings: _Findings) -> None:
+    for name, stone in pruned.items():
+        file = files.get(name)
+        said = (stone.first, stone.last, stone.records, stone.bytes)
+        if file is None or said != (file.first, file.last, file.records, file.bytes):
+            findings.add("wrong_tombstone", name, "what the chain says of pruning this file is not what it says of its records")
+
+
+def _check_names(folder: Path, files: set[str], pruned: set[str], head: ArchiveHead, findings: _Findings) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.name in {CHAIN_FILE, LOCK_FILE, TORN_FOLDER}:
+            continue
+        if path.name in pruned:
+            findings.add("unfinished_prune", path.name, "the file was pruned but not deleted; opening the archive deletes it")
+        elif path.name not in files:
+            is_begun = (first := first_sequence(path.name)) is not None and first > head.sequence
+            why = "an interrupted run left it; opening the archive moves it aside" if is_begun else "it was put there"
+            findings.add("extra_file", path.name, f"no entry of the chain names this file: {why}")

@@ -1,82 +1,94 @@
-"""Adds documents to the archive."""
+"""Appends to the archive: a record, then its line in the chain; what a crash leaves half done is moved aside on opening."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import zlib
-from datetime import UTC
-from io import BytesIO
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
 from filelock import FileLock, Timeout
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.utils import Digester
-from warcio.warcwriter import WARCWriter
 
-from monitor.archive.chain import CHAIN, MAX_URL_CHARS, NOTHING_BEFORE, Link, append_bytes, head_of, iterate_lines, read_end
-from monitor.errors import ArchiveError
-from monitor.records import (
-    ArchiveHead,
-    ArchiveRef,
-    Exchange,
+from monitor.archive.chain import (
+    CHAIN_FILE,
+    MAX_LINE_BYTES,
+    NO_HASH,
+    Link,
+    PruneEntry,
+    RecordEntry,
+    damaged_chain,
+    decode_line,
+    encode_entry,
+    first_sequence,
+    format_time,
+    name_file,
 )
+from monitor.archive.reader import read_intact
+from monitor.archive.warc import Original, RecordHead, build_record, build_warcinfo, hash_payload
+from monitor.errors import ArchiveError, RunLockedError
+from monitor.records import ArchiveHead, ArchiveRef
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from warcio.recordloader import ArcWarcRecord
+    from monitor.archive.chain import DocumentKind, Entry, PrunedFile
+    from monitor.records import Exchange
 
-MAX_FILE_BYTES = 100_000_000
-TORN = "torn"
-_MAX_INFO_BYTES = 2_000
-# The quickest level: documents come compressed or are small, and a run is not to wait for its archive.
-_GZIP_LEVEL = 1
-# These describe the way the bytes came, which is not how they are kept.
-_DROPPED_HEADERS = frozenset({"transfer-encoding", "connection", "keep-alive"})
+LOCK_FILE = "archive.lock"
+TORN_FOLDER = "torn"
+_BLOCK_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """When to begin a new file, and how much of the chain's end to read on opening, to recognise documents again."""
+
+    max_file_bytes: int = 100_000_000
+    max_file_days: float = 7.0
+    remembered_bytes: int = 4_000_000
 
 
 class Archive:
-    """The archive in a folder, open for writing by one process. Raises `ArchiveError` where it cannot be written.
+    """An archive opened for writing, by one process at a time; a context manager that syncs and closes.
 
-    A record is in the archive once its line is in the chain. What a killed run left behind its last line is set aside into
-    ``torn/`` when the archive is next opened.
+    Raises `RunLockedError` where another process has it open, `ArchiveError` where it cannot be written or the end of its
+    chain is damaged. ``moved_aside`` are the files in ``torn/`` that hold what an interrupted run left.
     """
 
-    def __init__(self, folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+    def __init__(self, folder: Path, *, limits: ArchiveLimits | None = None, software: str = "narrative-monitor") -> None:
         self.folder = folder
-        self._max_file_bytes = max_file_bytes
+        self.moved_aside: tuple[Path, ...] = ()
+        self._limits = limits or ArchiveLimits()
+        self._software = software
+        self._originals: dict[tuple[str, str], Original] = {}
+        self._file: _AppendedFile | None = None
+        self._file_end, self._chain_end = 0, 0  # up to where they are whole
+        self._file_since = datetime.min.replace(tzinfo=UTC)
+        self._max_file_age = timedelta(days=self._limits.max_file_days)
+        self._head = ArchiveHead(0, NO_HASH)
+        self._refusal = ""  # why nothing more can be written
+        self._lock = _acquire_lock(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(folder / ".lock")
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ArchiveError(f"archive {folder}: another run writes to it; try again when that has finished") from error
-        except OSError as error:
-            raise ArchiveError(
-                f"archive {folder}: cannot be written ({error.strerror}); make it writable or name another"
-            ) from error
-        try:
-            self._last = self._heal()
-        except OSError as error:
-            self._lock.release()
-            raise ArchiveError(
-                f"archive {folder}: cannot be written ({error.strerror}); make it writable or name another"
-            ) from error
-        except ArchiveError:
-            self._lock.release()
+            with _naming_failure(folder, "cannot be opened for writing"):
+                self._chain = _AppendedFile(folder / CHAIN_FILE)
+                self._recover()
+        except BaseException:
+            self.close()
             raise
 
     def __enter__(self) -> Self:
+        """The archive itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let others write."""
-        self._lock.release()
+        """Sync what was appended, and close."""
+        try:
+            self.sync()
+        finally:
+            self.close()
 
     @property
     def name(self) -> str:
@@ -85,8 +97,8 @@ class Archive:
 
     @property
     def head(self) -> ArchiveHead | None:
-        """The end of the chain; None where nothing is kept yet."""
-        return head_of(self._last)
+        """The last line of the chain; None where nothing is kept yet."""
+        return self._head if self._head.sequence else None
 
     def append(
         self,
@@ -95,168 +107,313 @@ class Archive:
         exchange: Exchange,
         *,
         document_sha256: str,
-        kind: Literal["feed", "page"],
-        feed_id: str | None,
+        kind: DocumentKind,
+        feed_id: str | None = None,
     ) -> ArchiveRef:
-        """Keep one document as a WARC ``response`` record; ``document_sha256`` is of its decompressed bytes."""
-        at = f"{fetched_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        extra = {"X-Monitor-Kind": kind, "X-Monitor-Feed": feed_id or "", "X-Monitor-Document-SHA256": document_sha256}
-        record = make_response(url, at, exchange, extra)
-        return self.append_record(record, at=at, url=url, document_sha256=document_sha256)
+        """Keep an exchange. A document that is in the archive already, sent in the same bytes, is kept without its body.
 
-    def append_record(
-        self, record: bytes, *, at: str, url: str, document_sha256: str, origin: int | None = None, prefix: str = ""
-    ) -> ArchiveRef:
-        """Keep a finished gzip member of a WARC file. ``prefix`` begins the name of the file that it goes into."""
-        try:
-            file = self._choose_file(prefix, at)
-            return self._add(file, "record", record, at=at, url=url, document_sha256=document_sha256, origin=origin)
-        except OSError as error:
-            raise ArchiveError(
-                f"archive {self.folder}: cannot be written ({error.strerror}); free some space or make it writable"
-                "; what is in it is whole"
-            ) from error
-
-    def add_prune(self, files: tuple[str, ...], reason: str, *, at: str) -> None:
-        """Say in the chain that files are dropped."""
-        self._bind(Link(self._next_sequence(), "prune", self._previous(), at, files=files, reason=reason))
+        It is safe against a crash of this process at once, against one of the machine after `sync`. Raises `ArchiveError`
+        where it cannot be written (the archive is then as it was before), `ValueError` for a time without a zone.
+        """
+        payload_sha256 = hash_payload(exchange)
+        stamp = format_time(fetched_at)
+        original = self._originals.get((document_sha256, payload_sha256))
+        with self._writing():
+            file = self._open_file(fetched_at)
+            head = RecordHead(self._head.sequence + 1, url, stamp, kind, feed_id, document_sha256, payload_sha256)
+            record = build_record(head, exchange, original)
+            entry = RecordEntry(
+                sequence=head.sequence,
+                type="revisit" if original else "response",
+                file=file.path.name,
+                offset=file.size,
+                length=len(record),
+                record_sha256=hashlib.sha256(record).hexdigest(),
+                fetched_at=stamp,
+                url=url,
+                kind=kind,
+                feed_id=feed_id,
+                payload_sha256=payload_sha256,
+                document_sha256=document_sha256,
+                refers_to=original.sequence if original else None,
+            )
+            self._write(file, record, entry)
+        self._remember(entry)
+        return ArchiveRef(entry.sequence, entry.file, entry.offset, entry.length, entry.record_sha256)
 
     def sync(self) -> None:
-        """See to it that what was kept is on the disk."""
-        names = [CHAIN, *([self._last.file] if self._last and self._last.file else [])]
-        for name in names:
-            if (path := self.folder / name).is_file():
-                with path.open("ab") as file:
-                    os.fsync(file.fileno())
+        """Have everything appended so far on the disk itself. Raises `ArchiveError` where that fails."""
+        with _naming_failure(self.folder, "cannot be written to disk"):
+            if self._file:
+                self._file.sync()
+            self._chain.sync()
+            _sync_folder(self.folder)
 
-    def _choose_file(self, prefix: str, at: str) -> str:
-        """The file that is being written; a new one each day and when it is full. Each begins by saying what it is."""
-        current = self._last.file if self._last else ""
-        day = f"{prefix}{at[:10]}"
-        if current.startswith(f"{day}-") and (self.folder / current).stat().st_size < self._max_file_bytes:
-            return current
-        taken = {path.name for path in self.folder.glob(f"{day}-*.warc.gz")}
-        number = next(n for n in range(1, 10_000) if f"{day}-{n:04}.warc.gz" not in taken)
-        name = f"{day}-{number:04}.warc.gz"
-        self._add(name, "info", make_info(name, at), at=at)
-        return name
+    def close(self) -> None:
+        """Give the archive back. Does not sync."""
+        self._refusal = "it is closed"
+        if self._file:
+            self._file.close()
+            self._file = None
+        if hasattr(self, "_chain"):
+            self._chain.close()
+        self._lock.release()
 
-    def _add(
-        self, file: str, action: Literal["record", "info"], record: bytes, *, at: str, **known: str | int | None
-    ) -> ArchiveRef:
-        path = self.folder / file
-        offset = path.stat().st_size if path.is_file() else 0
-        append_bytes(path, record)
-        sha256 = hashlib.sha256(record).hexdigest()
-        url = str(known.pop("url", ""))[:MAX_URL_CHARS]
-        sequence = self._next_sequence()
-        link = Link(sequence, action, self._previous(), at, file, offset, len(record), sha256, url=url, **known)  # type: ignore[arg-type]
+    def copy_records(self, entries: Iterable[RecordEntry], *, copied_at: datetime) -> int:
+        """Copy records, byte for byte, into a new file of kept ones; gives how many. For pruning."""
+        copied, file = 0, None
+        with self._writing():
+            for entry in entries:
+                record = read_intact(self.folder, entry)
+                if file is None or self._is_full(file):
+                    file = self._start_file("kept", copied_at)
+                copied += 1
+                sequence = self._head.sequence + 1
+                copy = replace(entry, sequence=sequence, file=file.path.name, offset=file.size, origin=entry.root)
+                self._write(file, record, copy)
+        return copied
+
+    def drop_files(self, files: tuple[PrunedFile, ...], *, kept: int, dropped_at: datetime) -> None:
+        """Say in the chain which files go, and why; then delete them. For pruning."""
+        with self._writing():
+            self._leave_file()
+            entry = PruneEntry(self._head.sequence + 1, "prune", format_time(dropped_at), files, kept)
+            self._add_link(entry)
+            self._chain.sync()
+            _sync_folder(self.folder)
+            self._delete_files(entry)
+        # What was remembered may be gone. At worst a document is kept whole once more.
+        self._originals.clear()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._refusal:
+            raise ArchiveError(f"archive {self.folder}: {self._refusal}; open it again to go on")
+        with _naming_failure(self.folder, "cannot be written"):
+            try:
+                yield
+            except BaseException:
+                self._refusal = "a failed write could not be undone"
+                self._undo()
+                self._refusal = ""
+                raise
+
+    def _undo(self) -> None:
+        """Cut both files back to what was whole before."""
+        self._chain.cut(self._chain_end)
+        if self._file and self._file_end:
+            self._file.cut(self._file_end)
+        elif self._file:
+            self._leave_file().unlink()
+
+    def _write(self, file: _AppendedFile, record: bytes, entry: RecordEntry) -> None:
+        file.append(record)
+        self._add_link(entry, file_end=file.size)
+
+    def _add_link(self, entry: Entry, *, file_end: int = 0) -> None:
+        line, digest = encode_entry(entry, self._head.hash)
+        if len(line) > MAX_LINE_BYTES:
+            raise ArchiveError(f"archive {self.folder}: an entry of {len(line)} bytes is too long for the chain; leave it out")
+        self._chain.append(line)
+        self._head, self._chain_end, self._file_end = ArchiveHead(entry.sequence, digest), self._chain.size, file_end
+
+    def _is_full(self, file: _AppendedFile) -> bool:
+        return file.size >= self._limits.max_file_bytes
+
+    def _open_file(self, fetched_at: datetime) -> _AppendedFile:
+        """The file to append to: the current one unless it is full, old or one of kept records."""
+        if self._file is None or self._is_full(self._file) or fetched_at - self._file_since > self._max_file_age:
+            return self._start_file("records", fetched_at)
+        return self._file
+
+    def _start_file(self, prefix: Literal["records", "kept"], started_at: datetime) -> _AppendedFile:
+        self._leave_file()
+        sequence = self._head.sequence + 1
+        name = name_file(prefix, sequence)
+        stamp = format_time(started_at)
+        record = build_warcinfo(name, stamp, self._software)
+        digest = hashlib.sha256(record).hexdigest()
+        file = _AppendedFile(self.folder / name)
+        self._file, self._file_end, self._file_since = file, 0, started_at
+        self._write(file, record, RecordEntry(sequence, "warcinfo", name, 0, len(record), digest, stamp))
+        return file
+
+    def _leave_file(self) -> Path:
+        """Close the current file, so that the next record begins another; gives its path."""
+        file, self._file = self._file, None
+        if file is None:
+            return self.folder
         try:
-            self._bind(link)
-        except OSError:
-            os.truncate(path, offset)
-            raise
-        return ArchiveRef(sequence, file, offset, len(record), sha256)
+            file.sync()
+        finally:
+            file.close()
+        return file.path
 
-    def _bind(self, link: Link) -> None:
-        append_bytes(self.folder / CHAIN, link.render())
-        self._last = link
+    def _remember(self, entry: RecordEntry) -> None:
+        if entry.type == "response" and entry.document_sha256 and entry.payload_sha256 and entry.url:
+            self._originals[entry.document_sha256, entry.payload_sha256] = Original(entry.root, entry.url, entry.fetched_at)
 
-    def _next_sequence(self) -> int:
-        return self._last.sequence + 1 if self._last else 1
+    def _recover(self) -> None:
+        links = self._read_chain_end()
+        if links:
+            self._head = ArchiveHead(links[-1].entry.sequence, links[-1].hash)
+        self._move_unchained_files()
+        for link in links:
+            if isinstance(link.entry, PruneEntry):
+                self._delete_files(link.entry)  # an interrupted pruning is finished; a finished one finds nothing to delete
+        present = {path.name for path in self.folder.iterdir()}
+        records = [link.entry for link in links if isinstance(link.entry, RecordEntry) and link.entry.file in present]
+        for entry in records:
+            self._remember(entry)
+        if records and records[-1].sequence == self._head.sequence:
+            self._resume_file(records)
 
-    def _previous(self) -> str:
-        return self._last.hash if self._last else NOTHING_BEFORE
+    def _read_chain_end(self) -> list[Link]:
+        """The last links, up to the end of the last whole line; what follows it is moved aside."""
+        path, size = self._chain.path, self._chain.size
+        start = max(0, size - self._limits.remembered_bytes - 1)
+        with path.open("rb") as stream:
+            stream.seek(start)
+            if start:
+                stream.readline()
+            lines = stream.read().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            self._move_tail(self._chain, size - len(lines.pop()))
+        self._chain_end = self._chain.size
+        return [link for at, line in enumerate(lines) if (link := _read_remembered(path, line, is_last=at == len(lines) - 1))]
 
-    def _heal(self) -> Link | None:
-        """Set aside what a run that was ended in the middle left behind the last whole record; gives the last link."""
-        last, torn = read_end(self.folder)
-        if torn:
-            path = self.folder / CHAIN
-            self._set_aside(path, path.stat().st_size - torn)
-        if last is not None and last.file:
-            path, end = self.folder / last.file, last.offset + last.length
-            size = path.stat().st_size if path.is_file() else 0
-            if size < end:
-                raise ArchiveError(f"archive {path}: is shorter than its chain says; see `monitor archive verify`")
-            if size > end:
-                self._set_aside(path, end)
-        self._set_aside_begun_files(last)
-        return last
+    def _move_unchained_files(self) -> None:
+        """Move aside the files that a run began without coming to write them into the chain."""
+        for path in sorted(self.folder.glob("*.warc.gz")):
+            first = first_sequence(path.name)
+            if first is not None and first > self._head.sequence:
+                path.rename(self._name_torn(f"{path.name}.whole"))
 
-    def _set_aside_begun_files(self, last: Link | None) -> None:
-        """A file that was begun and not yet in the chain holds nothing but what a file begins with."""
-        small = [path for path in self.folder.glob("*.warc.gz") if path.stat().st_size < _MAX_INFO_BYTES]
-        begun = {path.name for path in small if last is None or path.name != last.file}
-        if begun:
-            for _, line in iterate_lines(self.folder):
-                begun = {name for name in begun if f'"file":"{name}"'.encode() not in line}
-        for name in sorted(begun):
-            self._set_aside(self.folder / name, 0)
-
-    def _set_aside(self, path: Path, start: int) -> None:
-        torn = self.folder / TORN
-        torn.mkdir(exist_ok=True)
-        with path.open("rb") as file:
-            file.seek(start)
-            rest = file.read()
-        (torn / f"{path.name}-{start}").write_bytes(rest)
-        if start:
-            os.truncate(path, start)
+    def _resume_file(self, records: list[RecordEntry]) -> None:
+        """Go on with the last file, where it is one of fetched records and ends with the last record, intact."""
+        last = records[-1]
+        first = next((entry for entry in records if entry.file == last.file), last)
+        file = _AppendedFile(self.folder / last.file)
+        if file.size > last.end:
+            self._move_tail(file, last.end)
+        if first.offset == 0 and last.file.startswith("records-") and file.size == last.end and _is_intact(file.path, last):
+            self._file, self._file_end = file, file.size
+            self._file_since = datetime.fromisoformat(first.fetched_at)
         else:
-            path.unlink()
+            file.close()  # damage stays as it is, for verifying to name
+
+    def _move_tail(self, file: _AppendedFile, start: int) -> None:
+        aside = self._name_torn(f"{file.path.name}.from-{start}")
+        with file.path.open("rb") as source, aside.open("xb") as target:
+            source.seek(start)
+            while block := source.read(_BLOCK_BYTES):
+                target.write(block)
+            target.flush()
+            os.fsync(target.fileno())
+        file.cut(start)
+
+    def _name_torn(self, name: str) -> Path:
+        folder = self.folder / TORN_FOLDER
+        folder.mkdir(exist_ok=True)
+        number = 1
+        while (aside := folder / f"{name}.{number}").exists():
+            number += 1
+        self.moved_aside = (*self.moved_aside, aside)
+        return aside
+
+    def _delete_files(self, tombstone: PruneEntry) -> None:
+        for file in tombstone.files:
+            (self.folder / file.file).unlink(missing_ok=True)
+        _sync_folder(self.folder)
 
 
-class _HeadersAsSent(StatusAndHeaders):  # type: ignore[misc]
-    """HTTP headers that are written byte for byte; warcio would write what is beyond ASCII as percent signs and digits."""
+class _AppendedFile:
+    """A file that grows at its end, without a buffer: what was appended outlives this process."""
 
-    def compute_headers_buffer(self, header_filter: object = None) -> None:
-        lines = [f"{self.protocol} {self.statusline}", *(f"{name}: {value}" for name, value in self.headers), "", ""]
-        self.headers_buff = "\r\n".join(lines).encode("latin-1", "replace")
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stream = path.open("ab", buffering=0)
+        self.size = path.stat().st_size
 
+    def append(self, content: bytes) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[self._stream.write(left) :]
+        self.size += len(content)
 
-class _RecordWriter(WARCWriter):  # type: ignore[misc]
-    """Writes single records into memory, with SHA-256 instead of SHA-1."""
+    def cut(self, size: int) -> None:
+        self._stream.truncate(size)
+        self.size = size
 
-    def __init__(self) -> None:
-        super().__init__(BytesIO(), gzip=False, warc_version="WARC/1.1")
+    def sync(self) -> None:
+        os.fsync(self._stream.fileno())
 
-    @staticmethod
-    def _create_digester() -> Digester:
-        return Digester("sha256")
-
-    def compress(self, record: ArcWarcRecord) -> bytes:
-        """The record as a gzip member: the same bytes for the same record."""
-        self.write_record(record)
-        compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        return bytes(compressor.compress(self.out.getvalue()) + compressor.flush())
-
-
-def make_response(url: str, at: str, exchange: Exchange, extra: dict[str, str]) -> bytes:
-    """A gzip member with a WARC 1.1 ``response`` record: status line, headers and entity as they were sent."""
-    headers = [(name, value) for name, value in exchange.headers if name.lower() not in _DROPPED_HEADERS]
-    status = f"{exchange.status} {_clean(exchange.reason)}"
-    http = _HeadersAsSent(status, [(_clean(name), _clean(value)) for name, value in headers], protocol="HTTP/1.1")
-    writer = _RecordWriter()
-    record = writer.create_warc_record(
-        _clean(url),
-        "response",
-        payload=BytesIO(exchange.body),
-        length=len(exchange.body),
-        http_headers=http,
-        warc_headers_dict={"WARC-Date": at, **{name: _clean(value) for name, value in extra.items() if value}},
-    )
-    return writer.compress(record)
+    def close(self) -> None:
+        self._stream.close()
 
 
-def make_info(name: str, at: str) -> bytes:
-    """What a WARC file begins with."""
-    writer = _RecordWriter()
-    record = writer.create_warcinfo_record(name, {"software": "narrative-monitor", "format": "WARC File Format 1.1"})
-    record.rec_headers.replace_header("WARC-Date", at)
-    return writer.compress(record)
+@contextmanager
+def keep_writers_out(folder: Path) -> Iterator[None]:
+    """Have nobody write to an archive while it is gone through: what is half written would look like a change.
+
+    Raises `RunLockedError` where a run is writing to it.
+    """
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        yield  # none, or a copy that nobody here can write to
+        return
+    with _acquire_lock(folder):
+        yield
 
 
-def _clean(value: str) -> str:
-    """In one line: a line break in an address or a reason would begin another header."""
-    return " ".join(value.split())
+def _acquire_lock(folder: Path) -> FileLock:
+    path = folder / LOCK_FILE
+    with _naming_failure(folder, "cannot be opened for writing"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunLockedError(f"archive {folder}: another process has it open; wait for it to end, nothing was done") from error
+    return lock
+
+
+@contextmanager
+def _naming_failure(folder: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"archive {folder}: {what} ({error.strerror or error}); make room, or make the folder writable for this user, "
+            "then run again"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have new and deleted names on disk; only POSIX systems can be asked to."""
+    if os.name != "posix":
+        return  # pragma: no cover
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_remembered(path: Path, line: bytes, *, is_last: bool) -> Link | None:
+    # A revisit before the last line tells nothing new; a damaged line before the last is for verifying to name.
+    if not is_last and b'"type":"revisit"' in line:
+        return None
+    try:
+        return decode_line(line)
+    except ValueError as error:
+        if is_last:
+            raise damaged_chain(path, "its last line", error) from error
+        return None
+
+
+def _is_intact(path: Path, entry: RecordEntry) -> bool:
+    try:
+        read_intact(path.parent, entry)
+    except ArchiveError:
+        return False
+    return True

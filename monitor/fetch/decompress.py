@@ -73,6 +73,13 @@ class BodyReader:
         return b"".join(self._parts)
 
 
+def decompress_entity(entity: bytes, content_encoding: str, *, max_bytes: int = 100_000_000) -> bytes:
+    """A whole entity decompressed. Raises `FetchError` as `BodyReader` does."""
+    reader = BodyReader(content_encoding, max_bytes=max_bytes)
+    reader.feed(entity)
+    return reader.finish()
+
+
 def _start_inflater(coding: str, head: bytes) -> zlib._Decompress:
     # "deflate" means zlib, but some servers send the raw stream.
     is_raw = coding == "deflate" and (head[0] & 0x0F) != 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.errors import FeedDocumentError, FetchError
 from monitor.pipeline.parts import Parts, Progress, Tally, timed
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 
     from monitor.records import (
         Decided,
+        Known,
         NotModified,
         ParsedFeed,
     )
 
 # Visits without a document are stored so many at a time.
 VISITS_AT_ONCE = 200
+# Documents are parsed and stored so many at a time, or so much of them.
+DOCUMENTS_AT_ONCE = 32
+BYTES_AT_ONCE = 4_000_000
 
 
 def visit_feeds(parts: Parts, tally: Tally, feeds: Sequence[Feed], *, run_id: str, started_at: datetime) -> None:
@@ -65,20 +70,36 @@ class _Visitor:
     async def visit(self, due: Sequence[tuple[Feed, FeedState]], forced: frozenset[str]) -> None:
         parts, tally = self._parts, self._tally
         start, busy_before = parts.read_timer(), tally.seconds["parse"] + tally.seconds["store"]
+        documents: list[tuple[Feed, FetchedFeed]] = []
         done = 0
         async for feed, outcome in parts.fetcher.fetch_feeds(due, forced=forced):
             if isinstance(outcome, FetchedFeed):
-                # In a thread, so that parsing one feed does not hold up the answers of the others.
-                await asyncio.to_thread(self._take_document, feed, outcome)
+                documents.append((feed, outcome))
+                documents = await self._take_when_enough(documents)
             else:
                 self._take_answer(feed, outcome)
-            if len(self._waiting) >= VISITS_AT_ONCE:
-                await asyncio.to_thread(self._store_waiting)
+                await self._store_when_enough()
             done += 1
             parts.report_progress(Progress("fetch", done, len(due)))
+        self._take_documents(documents)
         self._store_waiting()
         busy = tally.seconds["parse"] + tally.seconds["store"] - busy_before
         tally.seconds["fetch"] += max(0.0, parts.read_timer() - start - busy)
+
+    async def _take_when_enough(self, documents: list[tuple[Feed, FetchedFeed]]) -> list[tuple[Feed, FetchedFeed]]:
+        """Store documents together where there are many or large ones; gives those that still wait.
+
+        One transaction for several costs a fraction of one for each. What waits when a run is killed is fetched again.
+        """
+        if len(documents) < DOCUMENTS_AT_ONCE and sum(len(fetched.body) for _, fetched in documents) < BYTES_AT_ONCE:
+            return documents
+        # In a thread, so that parsing does not hold up the answers of the others.
+        await asyncio.to_thread(self._take_documents, documents)
+        return []
+
+    async def _store_when_enough(self) -> None:
+        if len(self._waiting) >= VISITS_AT_ONCE:
+            await asyncio.to_thread(self._store_waiting)
 
     def _store_waiting(self) -> None:
         with timed(self._parts, self._tally, "store"):
@@ -100,40 +121,69 @@ class _Visitor:
         state = after_failure(self._states[feed.id], now=now, error=error, jitter=_jitter(feed.id, self._run_id))
         self._waiting.append(Visit(feed.id, error, state, now, fetched.sha256 if fetched else None, archived))
 
-    def _take_document(self, feed: Feed, fetched: FetchedFeed) -> None:
+    def _take_documents(self, documents: Sequence[tuple[Feed, FetchedFeed]]) -> None:
+        """Keep, parse and decide documents, and store what came of them in one step."""
+        read = [found for feed, fetched in documents if (found := self._read_document(feed, fetched)) is not None]
+        if not read:
+            return
+        with timed(self._parts, self._tally, "store"):
+            store = self._parts.store
+            entries = [entry for one in read for entry in one.parsed.entries]
+            known = store.load_known(entries, fetched_at=read[-1].fetched.fetched_at)
+            decided = iter(decide_entries(entries, known))
+            taken = [self._decide_document(one, known, tuple(islice(decided, len(one.parsed.entries)))) for one in read]
+            store.save_documents(self._run_id, taken)
+        for one, result in zip(read, taken, strict=True):
+            self._count_document(one, result)
+
+    def _read_document(self, feed: Feed, fetched: FetchedFeed) -> _ReadDocument | None:
+        """What a document says; None where it could not be read, which is noted."""
         parts, tally = self._parts, self._tally
         with timed(parts, tally, "store"):
             archived = _archive(parts, feed, fetched, last_sha256=self._states[feed.id].document_sha256)
         try:
             with timed(parts, tally, "parse"):
-                parsed = parts.parse(feed, fetched)
+                return _ReadDocument(feed, fetched, parts.parse(feed, fetched), archived)
         except FeedDocumentError as error:
             self._take_failure(feed, FetchError(error.kind, str(error)), fetched, archived)
-            return
         except Exception as error:  # noqa: BLE001 - whatever a hostile document does to a parser, only its feed fails
             broken = FetchError("parse", f"the document broke the parser ({type(error).__name__}: {error}); please report it")
             self._take_failure(feed, broken, fetched, archived)
-            return
-        with timed(parts, tally, "store"):
-            known = parts.store.load_known(feed.id, parsed.entries, fetched_at=fetched.fetched_at)
-            decided = decide_entries(parsed.entries, known)
-            state = self._next_state(feed, fetched, parsed, decided)
-            vanished = find_vanished(known.last_keys, [entry.key for entry in parsed.entries])
-            parts.store.save_document(self._run_id, TakenDocument(fetched, parsed, decided, vanished, state, archived))
+        return None
+
+    def _decide_document(self, read: _ReadDocument, known: Known, decided: tuple[Decided, ...]) -> TakenDocument:
+        feed_id, keys = read.feed.id, [entry.key for entry in read.parsed.entries]
+        # Of a document that was cut short nothing can be told of what is missing.
+        vanished = () if read.parsed.degraded else find_vanished(known.last_keys.get(feed_id, ()), keys)
+        before = {key: known.entries.get((feed_id, key)) for key in keys}
+        returned = tuple(key for key, entry in before.items() if entry is not None and entry.is_vanished)
+        state = after_success(
+            self._states[feed_id],
+            read.fetched,
+            new_entries=sum(isinstance(decision, Fresh | Duplicate) and not decision.is_update for decision in decided),
+            published=[
+                entry.published_at for entry in read.parsed.entries if not entry.published_how.startswith("time of fetching")
+            ],
+            hint_s=read.parsed.hint_s,
+        )
+        return TakenDocument(read.fetched, read.parsed, decided, vanished, returned, state, read.archived)
+
+    def _count_document(self, read: _ReadDocument, taken: TakenDocument) -> None:
+        feed, tally = read.feed, self._tally
         tally.feeds["fetched"] += 1
-        count_entries(tally, decided, rejected=len(parsed.rejected))
-        tally.errors += _list_faults(feed, parsed)
-        if state.lies > self._states[feed.id].lies:
+        count_entries(tally, taken.decided, rejected=len(read.parsed.rejected))
+        tally.errors += _list_faults(feed, read.parsed)
+        if taken.state.lies > self._states[feed.id].lies:
             tally.errors.append(RunError(feed.id, feed.url, "false_304", "the server said that nothing had changed, but it had"))
 
-    def _next_state(self, feed: Feed, fetched: FetchedFeed, parsed: ParsedFeed, decided: Sequence[Decided]) -> FeedState:
-        return after_success(
-            self._states[feed.id],
-            fetched,
-            new_entries=sum(isinstance(decision, Fresh | Duplicate) and not decision.is_update for decision in decided),
-            published=[entry.published_at for entry in parsed.entries if not entry.published_how.startswith("time of fetching")],
-            hint_s=parsed.hint_s,
-        )
+
+class _ReadDocument(NamedTuple):
+    """A document that could be read, and where the archive keeps it."""
+
+    feed: Feed
+    fetched: FetchedFeed
+    parsed: ParsedFeed
+    archived: int | None
 
 
 def _archive(parts: Parts, feed: Feed, fetched: FetchedFeed, *, last_sha256: str | None) -> int | None:

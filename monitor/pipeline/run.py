@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from monitor.pipeline.assess import assess_pending
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 
 def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date) -> Tally:
-    """Do everything up to the digest. One bad feed, entry, page or article is a line in the tally, never a stopped run."""
+    """Do everything up to the digest. One bad feed, entry, page or article is a line in the tally, never a stopped run.
+
+    Without a classifier a run only collects: looking for copies, assessing and indexing wait for the next run that has one.
+    """
+    gc.freeze()  # what start-up made stays: else it is looked through again and again while documents come and go
     tally = Tally()
     with timed(parts, tally, "store"):
         parts.store.sync_feeds(feeds)
@@ -37,11 +42,11 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
         fetch_pages(parts, tally, feeds)
     finally:
         _close_archive(parts, tally)
-    _cluster_pending(parts, tally)
     if parts.classifier is not None:
+        _cluster_pending(parts, tally)
         assess_pending(parts, tally, parts.classifier)
-    with timed(parts, tally, "store"):
-        parts.store.index_text()
+        with timed(parts, tally, "store"):
+            parts.store.index_text()
     return tally
 
 
@@ -55,7 +60,7 @@ def _close_archive(parts: Parts, tally: Tally) -> None:
 def _cluster_pending(parts: Parts, tally: Tally) -> None:
     done = 0
     with timed(parts, tally, "store"):
-        while clustered := parts.store.cluster_pending(now=parts.read_clock()):
+        while clustered := parts.store.cluster_pending():
             done += clustered
             parts.report_progress(Progress("cluster", done, done))
 

@@ -16,7 +16,7 @@ from monitor.records import (
     Revised,
     Seen,
 )
-from monitor.text import count_words
+from monitor.text import has_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,24 +32,26 @@ def article_id_for(identity: str) -> str:
 
 def is_copy_candidate(entry: Entry) -> bool:
     """Whether the text is long enough that an equal text elsewhere is a copy of it."""
-    return count_words(f"{entry.title} {entry.summary} {entry.text}") >= MIN_COPY_WORDS
+    # Most titles are long enough, so that the rest need not be looked at.
+    return has_words(entry.title, at_least=MIN_COPY_WORDS) or has_words(
+        f"{entry.title} {entry.summary} {entry.text}", at_least=MIN_COPY_WORDS
+    )
 
 
 def decide_entries(entries: Sequence[Entry], known: Known) -> tuple[Decided, ...]:
-    """One decision per entry, in order. What an earlier entry of the same document decides counts for the later ones."""
+    """One decision per entry, in order. What is decided of one counts for the later ones, also those of other documents."""
     entries_by_key, articles, by_content = dict(known.entries), dict(known.articles), dict(known.by_content)
     decided: list[Decided] = []
     for entry in entries:
-        decision = _decide(entry, entries_by_key.get(entry.key), articles.get(entry.identity), by_content)
+        decision = _decide(entry, entries_by_key.get((entry.feed_id, entry.key)), articles.get(entry.identity), by_content)
         decided.append(decision)
         if isinstance(decision, Seen):
             continue
         owns = not isinstance(decision, Duplicate)
-        entries_by_key[entry.key] = KnownEntry(entry.key, decision.article_id, entry.content_sha256, owns)
+        entries_by_key[entry.feed_id, entry.key] = KnownEntry(entry.key, decision.article_id, entry.content_sha256, owns)
         if owns:
             articles[entry.identity] = KnownArticle(decision.article_id, entry.content_sha256, body_chars(entry))
-            if is_copy_candidate(entry):
-                by_content.setdefault(entry.content_sha256, decision.article_id)
+            by_content.setdefault(entry.content_sha256, decision.article_id)
     return tuple(decided)
 
 
@@ -67,7 +69,7 @@ def _decide(entry: Entry, known: KnownEntry | None, article: KnownArticle | None
     is_update = known is not None
     if article is not None:
         return _decide_same_address(entry, article, is_update=is_update)
-    if is_copy_candidate(entry) and (copied := by_content.get(entry.content_sha256)):
+    if (copied := by_content.get(entry.content_sha256)) and is_copy_candidate(entry):
         return Duplicate(entry, copied, is_update=is_update, differs=False)
     return Fresh(entry, article_id_for(entry.identity), is_update=is_update)
 

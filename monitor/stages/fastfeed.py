@@ -28,7 +28,7 @@ _VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss
 _DECLARATION = re.compile(r"""xmlns(?::([^\s=:]+))?\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DANGEROUS = ("\ufffd", "<!DOCTYPE", "<!ENTITY")
 # What the reference reader takes for letters of Windows-1252, not for control characters.
-_CONTROLS = re.compile(rb"\xc2[\x80-\x9f]|&#(?:0*1[2-5]\d|x0*[89][0-9a-fA-F]);")
+_CONTROLS = (re.compile(rb"\xc2[\x80-\x9f]"), re.compile(rb"&#(?:0*1[2-5]\d|x0*[89][0-9a-fA-F]);"))
 _LOOSE_REFERENCE = re.compile(r"&([A-Za-z0-9_]+);")
 
 _TEXT_TYPES = frozenset({"text", "html", "plain", "text/html", "text/plain"})
@@ -291,7 +291,7 @@ def read_fast(text: str) -> RawFeed | None:
 
 def _read_tree(text: str) -> RawFeed:
     document = text.encode()
-    if _CONTROLS.search(document):
+    if any(controls.search(document) for controls in _CONTROLS):
         raise DoubtError("control characters")
     declared = [(prefix, double or single) for prefix, double, single in _DECLARATION.findall(text)]
     names = _Names(bind_prefixes(declared))

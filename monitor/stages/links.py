@@ -31,10 +31,10 @@ class Link:
 def read_link(item: RawItem, base_url: str) -> Link:
     """The item's link; a guid that is no address is none, although feedparser takes it for one."""
     raw = item.link
-    if raw == item.guid and not is_web_url("".join(raw.split())):
-        return Link("")
     if plain := _PLAIN.fullmatch(raw):
         return Link(raw, raw, f"https{plain[1]}{plain[2] or '/'}")
+    if raw == item.guid and not is_web_url("".join(raw.split())):
+        return Link("")
     url = resolve_link(raw, base_url) if raw.strip() else None
     if url is None:
         return Link(raw, repairs=("link_unusable",) if raw.strip() else ())

@@ -19,6 +19,7 @@ from monitor.stages.documents import name_document, name_truncated
 from monitor.stages.encoding import MARKS, decode_with_repairs
 from monitor.stages.fastfeed import read_fast
 from monitor.stages.feedparser_reader import read_with_feedparser
+from monitor.stages.hopeless import refuse_hopeless
 from monitor.stages.links import Link, judge_guid, read_link
 from monitor.stages.markup import strip_markup
 from monitor.stages.rawfeed import RawFeed, RawItem
@@ -65,7 +66,8 @@ REPAIRS = {
 _ITEM_START = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s/>]", re.IGNORECASE)
 _ITEM_END = re.compile(r"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 _ROOT_END = re.compile(r"</(?:rss|feed|rdf|[\w.-]+:(?:rdf|feed|rss))\s*>", re.IGNORECASE)
-_DOCTYPE = re.compile(r"""<!DOCTYPE\b[^\[>]{0,1000}\[(?:"[^"]*"|'[^']*'|[^\]"'])*\]\s*>""", re.IGNORECASE)
+# Possessive: what is taken is not given back. To remember where it could be would cost hundreds of megabytes.
+_DOCTYPE = re.compile(r"""<!DOCTYPE\b[^\[>]{0,1000}\[(?:"[^"]*+"|'[^']*+'|[^\]"']++)*+\]\s*>""", re.IGNORECASE)
 _DOCTYPE_LOOSE = re.compile(r"<!DOCTYPE\b[^\[>]{0,1000}\[.*?\]\s*>", re.IGNORECASE | re.DOTALL)
 _ENTITY = re.compile(r"<!ENTITY\s+([\w.:-]{1,100})")
 _ALL_MARKS = re.compile(f"[{''.join(MARKS)}]")
@@ -76,20 +78,30 @@ _PERIODS_S = {"hourly": 3_600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthl
 def parse_feed(feed: Feed, fetched: FetchedFeed) -> ParsedFeed:
     """The entries of a fetched document, in its order.
 
-    Raises `FeedDocumentError` where the document is no feed: no entries are only right where there is a feed.
+    Raises `FeedDocumentError` where the document is no feed (no entries are only right where there is a feed), or more than can
+    be read.
     A truncated or slightly broken feed gives the entries that could be read, and says so in ``degraded``. Items beyond
     `MAX_ITEMS` are not read.
     """
     prepared = _prepare(fetched)
-    raw = read_fast(prepared.text) or read_with_feedparser(prepared.text)
+    raw = read_fast(prepared.text)
+    if raw is None:
+        refuse_hopeless(prepared.text)
+        raw = read_with_feedparser(prepared.text)
     return _finish(feed, fetched, prepared, raw)
 
 
 def parse_quickly(feed: Feed, fetched: FetchedFeed) -> ParsedFeed | None:
-    """The entries of a document that is as it should be, which takes little time; None for all others."""
+    """The entries of a document that is as it should be, which takes little time; None for all others.
+
+    Raises `FeedDocumentError` as `parse_feed` does, but does not find out all that is no feed.
+    """
     prepared = _prepare(fetched)
     raw = read_fast(prepared.text)
-    return None if raw is None else _finish(feed, fetched, prepared, raw)
+    if raw is None:
+        refuse_hopeless(prepared.text)
+        return None
+    return _finish(feed, fetched, prepared, raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.records import (
-    Decided,
     Document,
     Duplicate,
     Entry,
+    FetchedFeed,
     Fresh,
     Known,
     KnownArticle,
@@ -20,12 +20,14 @@ from monitor.records import (
     Seen,
     TakenDocument,
 )
-from monitor.stages.articles import body_chars, is_copy_candidate
+from monitor.stages.articles import body_chars
+from monitor.storage.bulk import execute_rows, is_any, is_any_pair
+from monitor.storage.days import forget_days
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Table
@@ -40,111 +42,113 @@ def insert_ignoring_conflicts(connection: Connection, table: Table) -> sqlite.In
     return statement
 
 
-def load_known(connection: Connection, feed_id: str, found: Sequence[Entry], *, copies_since: datetime) -> Known:
-    """What is stored that bears on these entries of a feed.
+def load_known(connection: Connection, found: Sequence[Entry], *, copies_since: datetime) -> Known:
+    """What is stored that bears on these entries of one or several feeds.
 
     A copy counts as one only of an article first seen at ``copies_since`` or later.
     """
-    known: dict[str, KnownEntry] = {}
-    by_identity: dict[str, KnownArticle] = {}
+    wanted = is_any_pair(connection, (entries.c.feed_id, entries.c.key), [(entry.feed_id, entry.key) for entry in found])
+    known = {(row.feed_id, row.key): KnownEntry(*row[1:]) for row in connection.execute(_KNOWN_ENTRIES.where(wanted))}
+    chosen = is_any(connection, articles.c.identity, [entry.identity for entry in found])
+    by_identity = {row.identity: KnownArticle(*row[1:]) for row in connection.execute(_KNOWN_ARTICLES.where(chosen))}
+    hashes = is_any(connection, articles.c.content_sha256, [entry.content_sha256 for entry in found])
+    recent = select(articles.c.content_sha256, articles.c.article_id).where(hashes & (articles.c.first_seen_at >= copies_since))
     by_content: dict[str, str] = {}
-    for chunk in _chunks(found):
-        query = select(entries).where((entries.c.feed_id == feed_id) & entries.c.key.in_([e.key for e in chunk]))
-        known |= {
-            row.key: KnownEntry(row.key, row.article_id, row.content_sha256, row.owns_article) for row in connection.execute(query)
-        }
-        query = select(articles).where(articles.c.identity.in_([e.identity for e in chunk]))
-        by_identity |= {
-            row.identity: KnownArticle(row.article_id, row.content_sha256, row.body_chars) for row in connection.execute(query)
-        }
-        hashes = [e.content_sha256 for e in chunk if is_copy_candidate(e)]
-        recent = articles.c.content_sha256.in_(hashes) & (articles.c.first_seen_at >= copies_since)
-        rows = connection.execute(select(articles.c.content_sha256, articles.c.article_id).where(recent).order_by(articles.c.id))
-        for row in rows:
-            by_content.setdefault(row.content_sha256, row.article_id)
-    return Known(known, by_identity, by_content, load_last_keys(connection, feed_id))
+    for content_sha256, article_id in connection.execute(recent.order_by(articles.c.id)):
+        by_content.setdefault(content_sha256, article_id)
+    return Known(known, by_identity, by_content, load_last_keys(connection, sorted({entry.feed_id for entry in found})))
 
 
-def _chunks(found: Sequence[Entry]) -> Iterable[Sequence[Entry]]:
-    return (found[start : start + CHUNK] for start in range(0, len(found), CHUNK))
+_KNOWN_ENTRIES = select(
+    entries.c.feed_id,
+    entries.c.key,
+    entries.c.article_id,
+    entries.c.content_sha256,
+    entries.c.owns_article,
+    entries.c.vanished_at.is_not(None).label("is_vanished"),
+)
+_KNOWN_ARTICLES = select(articles.c.identity, articles.c.article_id, articles.c.content_sha256, articles.c.body_chars)
 
 
-def save_document(connection: Connection, taken: TakenDocument) -> None:
-    """Keep a document's new articles, revisions and copies, and mark what vanished; what was seen before is left alone."""
-    fetched = taken.fetched
-    save_entries(connection, fetched.feed_id, taken.decided, fetched_at=fetched.fetched_at, document_sha256=fetched.sha256)
-    of_feed = entries.c.feed_id == fetched.feed_id
+def save_documents(connection: Connection, documents: Sequence[TakenDocument]) -> None:
+    """Keep documents' new articles, revisions and copies, mark what vanished and unmark what is back; the rest is left alone."""
+    decided = [_Dated(decision, one.fetched) for one in documents for decision in one.decided if not isinstance(decision, Seen)]
+    execute_rows(connection, insert(articles), [_article_row(one) for one in decided if isinstance(one.decision, Fresh)])
+    _save_revisions(connection, decided)
+    changed = {(one.entry.feed_id, one.entry.key): _entry_row(one) for one in decided}
+    execute_rows(connection, _put_entries(connection), list(changed.values()))
+    for one in documents:
+        _mark_vanished(connection, one)
+
+
+def _mark_vanished(connection: Connection, taken: TakenDocument) -> None:
+    of_feed = entries.c.feed_id == taken.fetched.feed_id
     if taken.vanished:
-        is_new = of_feed & entries.c.key.in_(taken.vanished) & entries.c.vanished_at.is_(None)
-        connection.execute(update(entries).where(is_new).values(vanished_at=fetched.fetched_at))
-    back = sorted({entry.key for entry in taken.parsed.entries} - set(load_last_keys(connection, fetched.feed_id)))
-    for start in range(0, len(back), CHUNK):
-        returned = of_feed & entries.c.key.in_(back[start : start + CHUNK]) & entries.c.vanished_at.is_not(None)
-        connection.execute(update(entries).where(returned).values(vanished_at=None))
+        is_new = of_feed & is_any(connection, entries.c.key, taken.vanished) & entries.c.vanished_at.is_(None)
+        connection.execute(update(entries).where(is_new).values(vanished_at=taken.fetched.fetched_at))
+    if taken.returned:
+        connection.execute(
+            update(entries).where(of_feed & is_any(connection, entries.c.key, taken.returned)).values(vanished_at=None)
+        )
 
 
-def save_entries(
-    connection: Connection, feed_id: str, decided: Sequence[Decided], *, fetched_at: datetime, document_sha256: str | None = None
-) -> None:
-    """Keep new articles, revisions and copies; what was seen before is left alone."""
-    fresh = [d for d in decided if isinstance(d, Fresh)]
-    if fresh:
-        connection.execute(insert(articles), [_article_row(d, feed_id, fetched_at) for d in fresh])
-    _save_revisions(connection, feed_id, decided, fetched_at, document_sha256)
-    changed = {d.entry.key: _entry_row(d, feed_id, fetched_at) for d in decided if not isinstance(d, Seen)}
-    if changed:
-        connection.execute(_put_entries(connection), list(changed.values()))
+class _Dated(NamedTuple):
+    """A decision with the document that its entry came in."""
+
+    decision: Fresh | Revised | Duplicate
+    fetched: FetchedFeed
+
+    @property
+    def entry(self) -> Entry:
+        return self.decision.entry
 
 
-def _article_row(decision: Fresh, feed_id: str, fetched_at: datetime) -> dict[str, Any]:
-    entry = decision.entry
+def _article_row(one: _Dated) -> dict[str, Any]:
+    entry = one.entry
     return {
-        "article_id": decision.article_id,
+        "article_id": one.decision.article_id,
         "identity": entry.identity,
-        "feed_id": feed_id,
-        "first_seen_at": fetched_at,
+        "feed_id": entry.feed_id,
+        "first_seen_at": one.fetched.fetched_at,
         "current_revision": 1,
         "content_sha256": entry.content_sha256,
         "body_chars": body_chars(entry),
     }
 
 
-def _save_revisions(
-    connection: Connection, feed_id: str, decided: Sequence[Decided], fetched_at: datetime, document: str | None
-) -> None:
-    later = [d for d in decided if isinstance(d, Revised) or (isinstance(d, Duplicate) and d.differs)]
-    numbers = load_last_numbers(connection, sorted({d.article_id for d in later}))
+def _save_revisions(connection: Connection, decided: Sequence[_Dated]) -> None:
+    texts = [one for one in decided if not isinstance(one.decision, Duplicate) or one.decision.differs]
+    later = {one.decision.article_id for one in texts if not isinstance(one.decision, Fresh)}
+    numbers = load_last_numbers(connection, sorted(later))
     rows = []
-    for decision in decided:
-        if isinstance(decision, Seen) or (isinstance(decision, Duplicate) and not decision.differs):
-            continue
-        number = numbers.get(decision.article_id, 0) + 1
-        numbers[decision.article_id] = number
-        rows.append(_revision_row(decision, number, feed_id, fetched_at) | {"document_sha256": document})
-        if isinstance(decision, Revised):
-            _advance_article(connection, decision, number)
-    if rows:
-        connection.execute(insert(revisions), rows)
+    for one in texts:
+        number = numbers.get(one.decision.article_id, 0) + 1
+        numbers[one.decision.article_id] = number
+        rows.append(_revision_row(one, number))
+        if isinstance(one.decision, Revised):
+            _advance_article(connection, one.decision, number)
+    execute_rows(connection, insert(revisions), rows)
+    if texts:
+        times = [one.fetched.fetched_at for one in texts]
+        forget_days(connection, min(times), max(times))
 
 
-def load_last_numbers(connection: Connection, article_ids: list[str]) -> dict[str, int]:
+def load_last_numbers(connection: Connection, article_ids: Sequence[str]) -> dict[str, int]:
     """The number of each article's last revision, variants counted."""
-    found: dict[str, int] = {}
-    for start in range(0, len(article_ids), CHUNK):
-        chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
-        last = func.max(revisions.c.number).label("last")
-        query = select(revisions.c.article_id, last).where(chosen).group_by(revisions.c.article_id)
-        found |= {row.article_id: row.last for row in connection.execute(query)}
-    return found
+    if not article_ids:
+        return {}
+    last = func.max(revisions.c.number).label("last")
+    query = select(revisions.c.article_id, last).where(is_any(connection, revisions.c.article_id, article_ids))
+    return {row.article_id: row.last for row in connection.execute(query.group_by(revisions.c.article_id))}
 
 
-def _revision_row(decision: Fresh | Revised | Duplicate, number: int, feed_id: str, fetched_at: datetime) -> dict[str, Any]:
-    entry = decision.entry
+def _revision_row(one: _Dated, number: int) -> dict[str, Any]:
+    entry = one.entry
     return {
-        "article_id": decision.article_id,
+        "article_id": one.decision.article_id,
         "number": number,
-        "feed_id": feed_id,
-        "is_variant": isinstance(decision, Duplicate),
+        "feed_id": entry.feed_id,
+        "is_variant": isinstance(one.decision, Duplicate),
         "url": entry.url,
         "title": entry.title,
         "summary": entry.summary,
@@ -152,9 +156,10 @@ def _revision_row(decision: Fresh | Revised | Duplicate, number: int, feed_id: s
         "content_sha256": entry.content_sha256,
         "published_at": entry.published_at,
         "published_how": entry.published_how,
-        "fetched_at": fetched_at,
+        "fetched_at": one.fetched.fetched_at,
         "source": "feed",
-        "repairs": list(entry.repairs) or None,
+        "repairs": entry.repairs or None,
+        "document_sha256": one.fetched.sha256,
     }
 
 
@@ -166,16 +171,16 @@ def _advance_article(connection: Connection, decision: Revised, number: int) -> 
     )
 
 
-def _entry_row(decision: Fresh | Revised | Duplicate, feed_id: str, fetched_at: datetime) -> dict[str, Any]:
-    entry = decision.entry
+def _entry_row(one: _Dated) -> dict[str, Any]:
+    entry = one.entry
     return {
-        "feed_id": feed_id,
+        "feed_id": entry.feed_id,
         "key": entry.key,
-        "article_id": decision.article_id,
-        "owns_article": not isinstance(decision, Duplicate),
+        "article_id": one.decision.article_id,
+        "owns_article": not isinstance(one.decision, Duplicate),
         "url": entry.url,
         "content_sha256": entry.content_sha256,
-        "first_seen_at": fetched_at,
+        "first_seen_at": one.fetched.fetched_at,
     }
 
 

@@ -23,6 +23,7 @@ from monitor.reports import (
     RunError,
     RunReport,
 )
+from monitor.storage.bulk import execute_rows, is_any
 from monitor.storage.schema import feeds, runs, visits
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def sync_feeds(connection: Connection, configured: Sequence[Feed]) -> None:
             moved = {name: getattr(FeedState(), name) for name in _STATE} if stored[feed.id].url != feed.url else {}
             if moved or any(getattr(stored[feed.id], name) != value for name, value in values.items()):
                 connection.execute(update(feeds).where(feeds.c.feed_id == feed.id).values(**values, **moved))
-    if fresh:
-        connection.execute(insert(feeds), fresh)
+    execute_rows(connection, insert(feeds), fresh)
     gone = set(stored) - {feed.id for feed in configured}
     for feed_id in sorted(gone):
         connection.execute(update(feeds).where(feeds.c.feed_id == feed_id).values(enabled=False))
@@ -70,9 +70,8 @@ def load_feed_states(connection: Connection) -> dict[str, FeedState]:
 
 def save_visits(connection: Connection, run_id: str, visited: Sequence[Visit]) -> None:
     """Record visits that gave no document, and what they leave behind."""
-    if visited:
-        connection.execute(insert(visits), [_visit_row(run_id, visit) for visit in visited])
-        _save_states(connection, [(visit.feed_id, visit.state) for visit in visited])
+    execute_rows(connection, insert(visits), [_visit_row(run_id, visit) for visit in visited])
+    _save_states(connection, [(visit.feed_id, visit.state) for visit in visited])
 
 
 def _visit_row(run_id: str, visit: Visit) -> dict[str, Any]:
@@ -91,10 +90,17 @@ def _visit_row(run_id: str, visit: Visit) -> dict[str, Any]:
     }
 
 
-def save_document_visit(connection: Connection, run_id: str, taken: TakenDocument) -> None:
-    """Record a visit that gave a document, and what it leaves behind: validators, rhythm, the order of its entries."""
+def save_document_visits(connection: Connection, run_id: str, documents: Sequence[TakenDocument]) -> None:
+    """Record visits that gave documents, and what they leave behind: validators, rhythm, the order of the entries."""
+    execute_rows(connection, insert(visits), [_document_row(run_id, one) for one in documents])
+    _save_states(connection, [(one.fetched.feed_id, one.state) for one in documents])
+    order = [{"of_feed": one.fetched.feed_id, "keys": [entry.key for entry in one.parsed.entries]} for one in documents]
+    execute_rows(connection, _SAVE_KEYS, order)
+
+
+def _document_row(run_id: str, taken: TakenDocument) -> dict[str, Any]:
     fetched, parsed = taken.fetched, taken.parsed
-    row = {
+    return {
         "feed_id": fetched.feed_id,
         "run_id": run_id,
         "visited_at": fetched.fetched_at,
@@ -108,16 +114,12 @@ def save_document_visit(connection: Connection, run_id: str, taken: TakenDocumen
         "clipped": parsed.clipped,
         "was_forced": fetched.was_forced,
     }
-    connection.execute(insert(visits), row)
-    _save_states(connection, [(fetched.feed_id, taken.state)])
-    keys = [entry.key for entry in parsed.entries]
-    connection.execute(update(feeds).where(feeds.c.feed_id == fetched.feed_id).values(last_keys=keys))
 
 
-def load_last_keys(connection: Connection, feed_id: str) -> tuple[str, ...]:
-    """The keys of a feed's last document, in its order."""
-    keys = connection.execute(select(feeds.c.last_keys).where(feeds.c.feed_id == feed_id)).scalar()
-    return tuple(keys or ())
+def load_last_keys(connection: Connection, feed_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The keys of each feed's last document, in its order."""
+    rows = connection.execute(select(feeds.c.feed_id, feeds.c.last_keys).where(is_any(connection, feeds.c.feed_id, feed_ids)))
+    return {feed_id: tuple(keys) for feed_id, keys in rows if keys}
 
 
 _STATE = tuple(one.name for one in fields(FeedState))
@@ -125,10 +127,12 @@ _SAVE_STATE = (
     update(feeds).where(feeds.c.feed_id == bindparam("of_feed")).values({name: bindparam(f"new_{name}") for name in _STATE})
 )
 
+_SAVE_KEYS = update(feeds).where(feeds.c.feed_id == bindparam("of_feed")).values(last_keys=bindparam("keys"))
+
 
 def _save_states(connection: Connection, states: Sequence[tuple[str, FeedState]]) -> None:
     rows = [{"of_feed": feed_id, **{f"new_{name}": getattr(state, name) for name in _STATE}} for feed_id, state in states]
-    connection.execute(_SAVE_STATE, rows)
+    execute_rows(connection, _SAVE_STATE, rows)
 
 
 def load_health(connection: Connection, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, health, histories, pages
+from monitor.storage import articles, assessments, daycounts, digests, evidence, exports, feeds, health, histories, pages
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from monitor.dayreports import BundleFacts
     from monitor.records import (
         ArchiveHead,
         Assessment,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
         ArticleHistory,
         AssessmentCounts,
         Digest,
+        ExportRow,
         FeedHealth,
+        RankedRevision,
         RunReport,
     )
     from monitor.stages.health import FeedRecord
@@ -83,16 +86,16 @@ class SqlStore:
         with self._begin() as connection:
             return feeds.load_feed_states(connection)
 
-    def load_known(self, feed_id: str, found: Sequence[Entry], *, fetched_at: datetime) -> Known:
+    def load_known(self, found: Sequence[Entry], *, fetched_at: datetime) -> Known:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return articles.load_known(connection, feed_id, found, copies_since=fetched_at - COPY_MEMORY)
+            return articles.load_known(connection, found, copies_since=fetched_at - COPY_MEMORY)
 
-    def save_document(self, run_id: str, taken: TakenDocument) -> None:
+    def save_documents(self, run_id: str, documents: Sequence[TakenDocument]) -> None:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            articles.save_document(connection, taken)
-            feeds.save_document_visit(connection, run_id, taken)
+            articles.save_documents(connection, documents)
+            feeds.save_document_visits(connection, run_id, documents)
 
     def save_visits(self, run_id: str, visited: Sequence[Visit]) -> None:
         """See `monitor.ports.Store`."""
@@ -124,10 +127,12 @@ class SqlStore:
         with self._begin() as connection:
             assessments.save_failure(connection, bundle, revision_id, message, failed_at=failed_at)
 
-    def cluster_pending(self, *, now: datetime) -> int:
+    def cluster_pending(self) -> int:
         """See `monitor.ports.Store`."""
+        from monitor.storage import clusters  # noqa: PLC0415 - NumPy, which a run that only collects does without
+
         with self._begin() as connection:
-            return clusters.cluster_pending(connection, now=now)
+            return clusters.cluster_pending(connection)
 
     def save_archive_head(self, head: ArchiveHead | None, *, folder: str, saved_at: datetime) -> None:
         """See `monitor.ports.Store`."""
@@ -164,10 +169,28 @@ class SqlStore:
         with self._begin() as connection:
             feeds.finish_run(connection, report)
 
-    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
+    def load_digest(
+        self, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = digests.NO_FACTS
+    ) -> Digest:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle)
+            daycounts.count_days(connection, digests.list_window(since or day, day), timezone=timezone, bundle=bundle)
+        with self._begin() as connection:
+            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle, since=since, facts=facts)
+
+    def rank_revisions(
+        self, day: date, *, timezone: str, bundle: str, narratives: Sequence[str] = (), flagged_only: bool = True
+    ) -> tuple[RankedRevision, ...]:
+        """What an export of a day holds, in its order; see `monitor.storage.exports`."""
+        with self._begin() as connection:
+            return exports.rank_revisions(
+                connection, day, timezone=timezone, bundle=bundle, narratives=narratives, flagged_only=flagged_only
+            )
+
+    def load_export_rows(self, day: date, revision_ids: Sequence[int], *, timezone: str, bundle: str) -> tuple[ExportRow, ...]:
+        """Some of these revisions as rows of a day, in this order."""
+        with self._begin() as connection:
+            return exports.load_export_rows(connection, day, revision_ids, timezone=timezone, bundle=bundle)
 
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""

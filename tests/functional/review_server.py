@@ -143,9 +143,9 @@ class ReviewServer:
 
 def put_article(store: SqlStore, key: str, *scores: NarrativeScore, title: str = "", text: str = "", at: datetime = NOON) -> str:
     entry = make_entry(key, feed_id=FEED, title=title or f"Заголовок {key}", text=text)
-    decided = decide_entries([entry], store.load_known(FEED, [entry], fetched_at=at))
+    decided = decide_entries([entry], store.load_known([entry], fetched_at=at))
     keep(store, decided, feed_id=FEED, at=at)
-    store.cluster_pending(now=at)
+    store.cluster_pending()
     waiting = store.load_pending(BUNDLE, limit=100)
     store.save_assessments(BUNDLE, [(one.revision_id, Assessment("ru", scores)) for one in waiting], made_at=at)
     return decided[0].article_id

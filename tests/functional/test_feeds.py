@@ -83,3 +83,20 @@ def test_the_feeds_of_a_site_are_found_and_read(tmp_path: Path, monitor: Monitor
     assert (found["url"], found["entries"]) == (f"{feed_server.url}/all.xml", 1)
     assert monitor("feeds", "discover", f"{feed_server.url}/missing").returncode == 3
     assert monitor("feeds", "discover", "port.example").returncode == 2
+
+
+def test_a_hostile_document_costs_only_its_own_feed(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    # Below the number of attributes that is refused unread, and yet far more than a parser gets through in its time.
+    tag = b"<item " + b" ".join(b'a%d="x"' % number for number in range(9_000)) + b"/>"
+    sound = make_rss([{"title": "В порту открыли библиотеку", "link": "https://a.example/1", "guid": "1"}])
+    feed_server.documents = {
+        "/a-slow.xml": b"<rss version='2.0'><channel>" + tag * 60 + b"</channel></rss>",
+        "/b-huge.xml": b"<rss version='2.0'><channel>" + b"<item a='x'" + b" a='x'" * 200_000 + b"/></channel></rss>",
+        "/c-sound.xml": sound,
+    }
+    feed_server.write_feeds(tmp_path / "feeds.yaml")
+    done = monitor("run", "--no-assess", "--json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert (report["feeds"]["fetched"], report["feeds"]["failed"], report["articles"]["stored"]) == (1, 2, 1)
+    assert {error["kind"] for error in report["errors"]} == {"too_slow", "too_complex"}

@@ -58,6 +58,8 @@ def test_nothing_is_lost_or_doubled_by_ten_kills(tmp_path: Path, monitor: Monito
     assert (done.returncode, done.stderr) == (0, b"")
     report = read_report(tmp_path)
     assert_adds_up(report)
+    verified = monitor("archive", "verify")
+    assert (verified.returncode, verified.stderr) == (0, b"")
     assert report["assessments"]["pending"] == report["assessments"]["failed"] == 0
     connection = sqlite3.connect(tmp_path / "monitor.db")
     try:

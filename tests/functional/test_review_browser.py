@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.factories import make_feed, make_score
-from tests.functional.browser import Page, find_browser, run_browser
+from tests.functional.review_browser import Page, find_browser, run_browser
 from tests.functional.review_server import PASSWORD, TEXT, ReviewServer, make_flag, serve_review
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def remember(decided: tuple[Decided, ...], known: Known) -> Known:
             continue
         entry = decision.entry
         owns = not isinstance(decision, Duplicate)
-        entries[entry.key] = KnownEntry(entry.key, decision.article_id, entry.content_sha256, owns)
+        entries[entry.feed_id, entry.key] = KnownEntry(entry.key, decision.article_id, entry.content_sha256, owns)
         if owns:
             articles[entry.identity] = KnownArticle(decision.article_id, entry.content_sha256, body_chars(entry))
             by_content.setdefault(entry.content_sha256, decision.article_id)
@@ -55,7 +55,8 @@ def test_every_entry_gets_one_decision_in_order_and_the_counts_add_up(documents:
         changed = [decision for decision in decided if not isinstance(decision, Seen)]
 
         assert [decision.entry for decision in decided] == document
-        assert {d.entry.key for d in changed if d.is_update} == {d.entry.key for d in changed if d.entry.key in known.entries}
+        known_keys = {key for _, key in known.entries}
+        assert {d.entry.key for d in changed if d.is_update} == {d.entry.key for d in changed} & known_keys
         assert len(decided) == len(changed) + sum(isinstance(decision, Seen) for decision in decided)
         known = remember(decided, known)
 

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from monitor.discover import Discovery, discover_feeds
 from monitor.errors import FetchError
 from monitor.fetch.client import FetchLimits, HttpFetcher
+from monitor.readers import Readers
 from monitor.records import (
     FeedState,
     FetchedFeed,
     FetchedPage,
 )
+from monitor.workers import WorkerPool
 from tests.factories import NOON, make_feed, make_fetched
 from tests.functional.servers import make_rss, serve
 
@@ -48,8 +50,13 @@ class FakeSite:
         return FetchedPage("p", f"{SITE}{path}", 200, None, answer, hashlib.sha256(answer).hexdigest(), NOON)
 
 
+def run_discovery(fetch, url: str, *, timeout_s: float = 60, **options: int) -> Discovery:
+    with WorkerPool(1, timeout_s=timeout_s, max_memory_bytes=256_000_000) as pool:
+        return asyncio.run(discover_feeds(fetch, Readers(pool), url, **options))
+
+
 def discover(site: FakeSite, path: str = "/", **options: int) -> Discovery:
-    return asyncio.run(discover_feeds(site.fetch, f"{SITE}{path}", **options))
+    return run_discovery(site.fetch, f"{SITE}{path}", **options)
 
 
 def test_what_the_page_states_is_read_and_described():
@@ -114,7 +121,7 @@ def test_a_fetched_feed_is_taken_as_it_is():
     async def fetch(url: str) -> FetchedFeed:
         return make_fetched(body=RSS, url=url)
 
-    assert [feed.entries for feed in asyncio.run(discover_feeds(fetch, f"{SITE}/rss")).feeds] == [2]
+    assert [feed.entries for feed in run_discovery(fetch, f"{SITE}/rss").feeds] == [2]
 
 
 def test_feeds_of_a_real_server_are_found():
@@ -127,6 +134,15 @@ def test_feeds_of_a_real_server_are_found():
 
     with serve() as server:
         server.documents = {"/": make_page("rss.xml"), "/rss.xml": RSS}
-        found = asyncio.run(discover_feeds(fetch, f"{server.url}/"))
+        found = run_discovery(fetch, f"{server.url}/")
         assert [(feed.url, feed.entries) for feed in found.feeds] == [(f"{server.url}/rss.xml", 2)]
         assert [path for path, _ in server.requests] == ["/", "/rss.xml"]
+
+
+def test_a_page_and_a_document_that_take_too_long_cost_only_themselves():
+    # Ten thousand attributes are not many enough to be refused unread; thirty such tags take the parser long.
+    tag = b"<item " + b" ".join(b'a%d="x"' % n for n in range(9_000)) + b"/>"
+    site = FakeSite({"/": b"<a " * 600_000, "/rss": b"<rss><channel>" + tag * 30, "/feed": RSS})
+    found = run_discovery(site.fetch, f"{SITE}/", timeout_s=1)
+    assert [feed.url for feed in found.feeds] == [f"{SITE}/feed"]
+    assert dict(found.failures)[f"{SITE}/rss"].startswith("the document was given up: ")

@@ -21,8 +21,8 @@ from tests.factories import make_entry
 LONG_TITLE = "Паром снова вышел на линию через пролив"
 
 
-def known(entry: Entry, article_id: str = "article-1", *, owns: bool = True) -> dict[str, KnownEntry]:
-    return {entry.key: KnownEntry(entry.key, article_id, entry.content_sha256, owns_article=owns)}
+def known(entry: Entry, article_id: str = "article-1", *, owns: bool = True) -> dict[tuple[str, str], KnownEntry]:
+    return {(entry.feed_id, entry.key): KnownEntry(entry.key, article_id, entry.content_sha256, owns_article=owns)}
 
 
 def article_of(entry: Entry, article_id: str = "article-1") -> dict[str, KnownArticle]:

@@ -11,6 +11,7 @@ from monitor.decisions import Answer, Basis, Conflict, Filters, Kept, Span
 from monitor.records import Assessment
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.queue import make_questions
+from monitor.stages.rows import make_row_values
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.store import SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_score
@@ -51,9 +52,9 @@ def store(url, pipeline):
 def put(pipeline, key, *scores, feed_id="agency", title=None, at=NOON, bundle=BUNDLE):
     """Store an article (or its next revision) and its assessment; gives its id."""
     entry = make_entry(key, feed_id=feed_id, title=title or f"Заголовок о событии номер {key} и ещё несколько слов {key}")
-    known = pipeline.load_known(feed_id, [entry], fetched_at=at)
+    known = pipeline.load_known([entry], fetched_at=at)
     keep(pipeline, decide_entries([entry], known), feed_id=feed_id, at=at)
-    pipeline.cluster_pending(now=at)
+    pipeline.cluster_pending()
     assess(pipeline, *scores, bundle=bundle)
     return article_id_for(entry.identity)
 
@@ -419,6 +420,25 @@ def test_flagged_and_decided_by_day(store, pipeline, item):
         (15, "fake_loyalty", 1, 0, 0),
         (14, "fake_loyalty", 1, 1, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        pytest.param([], None, id="nobody"),
+        pytest.param([("anna", CONFIRM)], "confirmed", id="confirmed"),
+        pytest.param([("anna", REJECT)], "rejected", id="rejected"),
+        pytest.param([("anna", Answer("unsure"))], "unsure", id="unsure"),
+        pytest.param([("anna", SKIP)], None, id="skipped"),
+        pytest.param([("anna", CONFIRM), ("bohdan", REJECT)], "disputed", id="disputed"),
+    ],
+)
+def test_the_digest_tells_of_decisions(store, pipeline, item, answers, told):
+    for who, answer in answers:
+        decide(store, item, answer, who=who)
+    [row] = pipeline.load_digest(NOON.date(), timezone="Europe/Kyiv", bundle=BUNDLE).rows
+    assert row.decision == told
+    assert make_row_values(row, day=NOON.date(), bundle=BUNDLE)["decision"] == told
 
 
 def test_search_finds_the_article_and_its_item(store, pipeline, item):

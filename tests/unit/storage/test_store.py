@@ -38,7 +38,8 @@ from monitor.reports import (
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.edits import find_vanished
 from monitor.storage.articles import CHUNK
-from monitor.storage.digests import day_bounds
+from monitor.storage.days import day_bounds
+from monitor.storage.pages import MAX_AGE
 from monitor.storage.store import COPY_MEMORY, SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
 
@@ -59,10 +60,11 @@ def store(tmp_path: Path):
 
 def visit(store: SqlStore, *entries: Entry, feed_id: str = "agency", at: datetime = NOON, body: bytes = b"x") -> tuple[str, ...]:
     """Decide and keep what a feed's document held, as a run does; gives the decisions' names."""
-    known = store.load_known(feed_id, entries, fetched_at=at)
+    known = store.load_known(entries, fetched_at=at)
     decided = decide_entries(entries, known)
-    vanished = find_vanished(known.last_keys, [entry.key for entry in entries])
-    keep(store, decided, feed_id=feed_id, at=at, vanished=vanished, body=body)
+    vanished = find_vanished(known.last_keys.get(feed_id, ()), [entry.key for entry in entries])
+    returned = tuple(entry.key for entry in known.entries.values() if entry.is_vanished)
+    keep(store, decided, feed_id=feed_id, at=at, vanished=vanished, returned=returned, body=body)
     return tuple(type(decision).__name__ for decision in decided)
 
 
@@ -73,18 +75,19 @@ def keep(
     feed_id: str = "agency",
     at: datetime = NOON,
     vanished: tuple[str, ...] = (),
+    returned: tuple[str, ...] = (),
     body: bytes = b"x",
 ) -> None:
     """Keep a document with these decisions."""
     fetched = replace(make_fetched(feed_id, body), fetched_at=at)
     parsed = ParsedFeed(tuple(decision.entry for decision in decided))
-    store.save_document("run", TakenDocument(fetched, parsed, tuple(decided), vanished, FeedState()))
+    store.save_documents("run", [TakenDocument(fetched, parsed, tuple(decided), vanished, returned, FeedState())])
 
 
 def fetch(store: SqlStore, fetched: FetchedFeed, state: FeedState = NEW, *, note: str | None = None, entries: int = 0) -> None:
     """Keep a document's visit alone."""
     parsed = ParsedFeed(tuple(make_entry(f"{fetched.sha256} {n}") for n in range(entries)), degraded=note)
-    store.save_document("run", TakenDocument(fetched, parsed, (), (), state))
+    store.save_documents("run", [TakenDocument(fetched, parsed, (), (), (), state)])
 
 
 def answer(store: SqlStore, outcome: NotModified | FetchError, state: FeedState = NEW, *, at: datetime = NOON) -> None:
@@ -194,14 +197,14 @@ def test_an_entry_is_new_once_and_then_seen(store):
 def test_what_is_stored_is_known_by_key_address_and_text(store):
     found = entry()
     visit(store, found)
-    known = store.load_known("agency", [found], fetched_at=NOON)
+    known = store.load_known([found], fetched_at=NOON)
     article_id = article_id_for(found.identity)
-    assert known.entries == {"e1": KnownEntry("e1", article_id, found.content_sha256, owns_article=True)}
+    assert known.entries == {("agency", "e1"): KnownEntry("e1", article_id, found.content_sha256, owns_article=True)}
     assert known.articles[found.identity].article_id == article_id
     assert known.by_content == {found.content_sha256: article_id}
-    assert known.last_keys == ("e1",)
-    assert store.load_known("pier", [found], fetched_at=NOON).entries == {}
-    assert store.load_known("pier", [], fetched_at=NOON) == Known()
+    assert known.last_keys == {"agency": ("e1",)}
+    assert store.load_known([replace(found, feed_id="pier")], fetched_at=NOON).entries == {}
+    assert store.load_known([], fetched_at=NOON) == Known()
 
 
 def test_more_entries_than_fit_into_one_query_are_known(store):
@@ -241,7 +244,7 @@ def test_an_equal_text_elsewhere_is_a_copy_of_the_first(store):
 def test_an_equal_text_after_a_week_is_another_article(store):
     visit(store, entry())
     later = entry("x9", feed_id="pier")
-    assert store.load_known("pier", [later], fetched_at=NOON + COPY_MEMORY).by_content != {}
+    assert store.load_known([later], fetched_at=NOON + COPY_MEMORY).by_content != {}
     assert visit(store, later, feed_id="pier", at=NOON + COPY_MEMORY + timedelta(seconds=1)) == ("Fresh",)
 
 
@@ -331,8 +334,14 @@ def want(store: SqlStore, *, max_chars: int | None = 100, at: datetime = NOON) -
 
 
 def page_of(store: SqlStore, text: str = "Полный текст страницы. " * 9, **changes) -> PageOutcome:
-    (request,) = store.load_thin(now=NOON + timedelta(days=9), feed_ids=["agency"], max_chars=None, limit=9)
+    (request,) = store.load_thin(now=NOON + timedelta(days=2), feed_ids=["agency"], max_chars=None, limit=9)
     return replace(PageOutcome(request, NOON, "fetched", page=PageText("Со страницы", text, "cd" * 32, 7)), **changes)
+
+
+def test_the_page_of_an_old_article_is_left_alone(store):
+    visit(store, entry())
+    assert want(store, at=NOON + MAX_AGE) == [entry().url]
+    assert want(store, at=NOON + MAX_AGE + timedelta(seconds=1)) == []
 
 
 def test_a_page_is_wanted_where_the_text_is_short(store):
