@@ -17,6 +17,7 @@ from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.exportcommands import export
 from monitor.feedcommands import feeds
 from monitor.notifycommands import notify
+from monitor.reviewcommands import review, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -355,6 +356,8 @@ def doctor(options: Options) -> int:
 cli.add_command(feeds)
 cli.add_command(export)
 cli.add_command(notify)
+cli.add_command(review)
+cli.add_command(users)
 
 
 def main() -> NoReturn:

@@ -136,7 +136,8 @@ class DigestRow:
     """One article of a day as the digest shows it.
 
     ``copies`` are all sights of it and its near copies, the first one first; ``cluster_id`` is the id of the article of that one.
-    ``archive_sequence``: the archive's record of the document that first held this text.
+    ``archive_sequence``: the archive's record of the document that first held this text. ``decision``: what analysts say of the
+    cluster's first article, ``confirmed``, ``rejected``, ``unsure`` or ``disputed``; None where nobody decided.
     """
 
     article_id: str
@@ -157,6 +158,7 @@ class DigestRow:
     narratives: tuple[NarrativeScore, ...]
     cluster_id: str = ""
     archive_sequence: int | None = None
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def make_row_values(row: DigestRow, *, day: date, bundle: str | None) -> dict[st
             "first_seen_outlet": first.outlet if first else None,
         },
         "revision": row.revision,
-        "decision": None,
+        "decision": row.decision,
         "bundle": bundle,
         "sha256": row.sha256,
     }

@@ -7,6 +7,7 @@ article is edited later, and nothing that arrives late is missed: it stands in t
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from monitor.storage.days import day_bounds, latest_revisions
 from monitor.storage.evidence import load_sequences
 from monitor.storage.feeds import load_health, load_runs
 from monitor.storage.growth import load_grown
+from monitor.storage.reviewstats import load_decided
 from monitor.storage.schema import articles, assessments, entries, feeds, narrative_scores, revisions
 from monitor.storage.secondlook import load_mentions
 
@@ -153,7 +155,9 @@ def make_rows(connection: Connection, found: Sequence[Any], bundle: str, end: da
     scores = load_scores(connection, bundle, [row.id for row in found])
     copies = load_copies(connection, [row.article_id for row in found], before=end)
     kept = load_sequences(connection, sorted({row.document_sha256 for row in found if row.document_sha256}))
-    return [_make_row(row, scores.get(row.id, ()), copies[row.article_id], kept.get(row.document_sha256)) for row in found]
+    decided = load_decided(connection, sorted({row.cluster_id for row in found}))
+    made = [_make_row(row, scores.get(row.id, ()), copies[row.article_id], kept.get(row.document_sha256)) for row in found]
+    return [replace(row, decision=decided.get(row.cluster_id)) for row in made]
 
 
 def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...], sequence: int | None) -> DigestRow:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NOW = "2026-11-20T12:00:00+00:00"
 LATER = "2026-11-20T13:00:00+00:00"
 FLAGGED = "Съезд крымских татар единогласно поддержал президента и специальную операцию"
-SECRET = "s3cret-token"  # noqa: S105 - no real one
+SECRET = "s3cret-token"
 
 
 class Hook(ThreadingHTTPServer):

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 from monitor.errors import StoreError
 from monitor.storage import engine as engine_module
 from monitor.storage.engine import SCHEMA_VERSION, display_url, open_engine
-from monitor.storage.schema import metadata
+from monitor.storage.reviewschema import metadata
 
 SEARCH_TABLES = ("revision_search", "search_progress")
 
