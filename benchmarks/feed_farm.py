@@ -3,7 +3,8 @@
     python benchmarks/feed_farm.py --feeds 500
 
 prints one line of JSON with every feed's address, and serves until its standard input is closed. The feeds are spread over many
-loopback addresses, so that they count as different hosts. A tenth of them is windows-1251, a third holds HTML.
+loopback addresses, so that they count as different hosts. A tenth of them is windows-1251, a third holds HTML, a
+quarter carries whole articles.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ITEMS = 20
+NAMESPACES = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:yandex="http://news.yandex.ru"'
 # Only Linux answers on all of 127.0.0.0/8 without being told to.
 HOSTS = 250 if sys.platform == "linux" else 1
 RUSSIAN = """утром вечером вчера сегодня завтра город область район посёлок улица мост дорога вокзал порт завод школа больница
@@ -50,7 +52,7 @@ def make_feed(number: int, *, seed: int, newest_at: datetime) -> bytes:
     items = "".join(_make_item(source, words, number, item, newest_at - timedelta(minutes=30 * item)) for item in range(ITEMS))
     charset = "windows-1251" if number % 10 == 3 else "utf-8"
     head = f"<title>Газета {number}</title><link>https://o{number}.example/</link><description>Новости</description>"
-    document = f'<?xml version="1.0" encoding="{charset}"?>\n<rss version="2.0"><channel>{head}{items}</channel></rss>'
+    document = f'<?xml version="1.0" encoding="{charset}"?>\n<rss version="2.0" {NAMESPACES}><channel>{head}{items}</channel></rss>'
     return document.encode(charset)
 
 
@@ -64,8 +66,19 @@ def _make_item(source: random.Random, words: list[str], number: int, item: int, 
     link = f"https://o{number}.example/news/{number}-{item}.html"
     return (
         f'<item><title>{title}</title><link>{link}</link><guid isPermaLink="true">{link}</guid>'
-        f"<pubDate>{format_datetime(at)}</pubDate><description>{escape(text)}</description></item>"
+        f"<pubDate>{format_datetime(at)}</pubDate><description>{escape(text)}</description>"
+        f"{_make_full_text(source, words, number)}</item>"
     )
+
+
+def _make_full_text(source: random.Random, words: list[str], number: int) -> str:
+    """Every fourth feed carries its articles whole, in one of the two ways that feeds of this region do it."""
+    if number % 4 != 2:
+        return ""
+    paragraphs = [" ".join(source.choices(words, k=source.randint(40, 70))).capitalize() + "." for _ in range(6)]
+    if number % 8 == 2:
+        return f"<yandex:full-text>{escape(chr(10).join(paragraphs))}</yandex:full-text>"
+    return f"<content:encoded>{escape(''.join(f'<p>{one}</p>' for one in paragraphs))}</content:encoded>"
 
 
 class Farm:

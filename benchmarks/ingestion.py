@@ -96,8 +96,11 @@ def lend_sgmllib() -> None:
 
 def visit_with_monitor(folder: Path, urls: Sequence[str], meter: Meter, *, assesses: bool) -> int:
     """One run; gives the number of entries that it read."""
+    from monitor import readers as _readers  # noqa: F401, PLC0415 - imports belong to the start
     from monitor import wiring  # noqa: PLC0415
-    from monitor.fetch import client as _  # noqa: F401, PLC0415 - imports belong to the start
+    from monitor.archive import writer as _writer  # noqa: F401, PLC0415
+    from monitor.fetch import client as _client  # noqa: F401, PLC0415
+    from monitor.pipeline import run as _run  # noqa: F401, PLC0415
     from monitor.pipeline.parts import Parts  # noqa: PLC0415
     from monitor.storage import store as _store  # noqa: F401, PLC0415
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from monitor.dayreports import BundleFacts
 from monitor.errors import BundleError
 from monitor.records import (
     STANCES,
@@ -77,11 +78,15 @@ class BundleClassifier:
         return assess(self.model, documents, self.encoder)
 
 
-def answering_id(folder: Path, *, use_encoder: bool) -> str:
-    """The id under which a bundle's classifier answers, without reading its weights."""
-    has_second = bool(json.loads(verify_bundle(folder)["bundle.json"]).get("second_stage"))
+def describe_answers(folder: Path, *, use_encoder: bool) -> tuple[str, BundleFacts]:
+    """Under which id a bundle's classifier answers, its thresholds and languages, without reading its weights."""
+    settings = json.loads(verify_bundle(folder)["bundle.json"])
+    second = settings.get("second_stage")
+    reads_again = bool(second) and use_encoder
     name = folder.resolve().name
-    return f"{name}{FIRST_STAGE_MARK}" if has_second and not use_encoder else name
+    thresholds = second["thresholds"] if reads_again else settings["thresholds"]
+    facts = BundleFacts(thresholds, tuple(settings.get("languages", ())))
+    return (f"{name}{FIRST_STAGE_MARK}" if second and not reads_again else name), facts
 
 
 def resolve_bundle(reference: str | None, models: Path) -> Path:

@@ -14,7 +14,10 @@ import click
 from monitor import __version__
 from monitor.console import Options, common_options, log, print_json, print_tables, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
+from monitor.exportcommands import export
 from monitor.feedcommands import feeds
+from monitor.notifycommands import notify
+from monitor.reviewcommands import review, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +44,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
-@click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new; else it waits for the next run.")
+@click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new, or only keep it.")
 @common_options
 def run(options: Options, *, strict: bool, assess: bool) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
@@ -110,12 +113,13 @@ def demo(options: Options, out: Path | None) -> int:
 
 @cli.command()
 @click.option("--day", callback=_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
+@click.option("--since", callback=_day, metavar="YYYY-MM-DD", help="One digest of all days from this one on.")
 @common_options
-def digest(options: Options, day: date | None) -> int:
+def digest(options: Options, day: date | None, since: date | None) -> int:
     """Write a day's digest again from the store: same store and bundle, same bytes."""
     from monitor.wiring import write_digest_again  # noqa: PLC0415
 
-    folder = write_digest_again(options.places, options.clock, day)
+    folder = write_digest_again(options.places, options.clock, day, since=since)
     if options.as_json:
         print_json({"folder": str(folder), "files": sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))})
     else:
@@ -146,7 +150,7 @@ def classify(options: Options) -> int:
 @common_options
 def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, boot: int, seed: int | None) -> int:
     """Score the bundle on labelled JSON Lines."""
-    from monitor.wiring import evaluate_files  # noqa: PLC0415
+    from monitor.bundlewiring import evaluate_files  # noqa: PLC0415
 
     with progress_bars(options) as show:
         metrics = evaluate_files(options.places, files, resamples=boot, seed=seed, picture=picture, report_progress=show)
@@ -170,7 +174,7 @@ def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, bo
 @common_options
 def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: int | None, jobs: int) -> int:
     """Corpus in, a new bundle out: a folder with card, metrics and hashes. Same corpus and seed, same bytes."""
-    from monitor.wiring import train_new_bundle  # noqa: PLC0415
+    from monitor.bundlewiring import train_new_bundle  # noqa: PLC0415
 
     say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
     folder, metrics = train_new_bundle(options.places, corpus, out, seed=seed, jobs=jobs, report_progress=say)
@@ -246,7 +250,7 @@ def bundle_verify(options: Options) -> int:
 @common_options
 def bundle_use(options: Options, bundle_id: str) -> int:
     """Make a bundle of the models folder the one in use, after checking it."""
-    from monitor.wiring import use_bundle  # noqa: PLC0415
+    from monitor.bundlewiring import use_bundle  # noqa: PLC0415
 
     chosen = use_bundle(options.places, bundle_id)
     if options.as_json:
@@ -264,7 +268,7 @@ def bundle_use(options: Options, bundle_id: str) -> int:
 @common_options
 def bundle_compare(options: Options, a: str, b: str, files: tuple[Path, ...], examples: int) -> int:
     """What changes from bundle A to B: on JSON Lines, or without FILES on the current articles of the store (--db)."""
-    from monitor.wiring import compare_bundles  # noqa: PLC0415
+    from monitor.bundlewiring import compare_bundles  # noqa: PLC0415
 
     if files and click.get_current_context().get_parameter_source("db") is click.core.ParameterSource.COMMANDLINE:
         raise UsageError("FILES and --db exclude each other; give one of them")
@@ -310,7 +314,8 @@ def archive_verify(options: Options) -> int:
         for problem in found.problems:
             print(f"{problem.kind}: {problem.where}: {problem.message}")
         state = f"{len(found.problems) + found.unlisted} problems" if found.problems else "intact"
-        print(f"{options.places.archive}: {state}; {found.records} records, {found.bytes} bytes, head {found.head.sequence}")
+        print(f"{options.places.archive}: {state}; {found.records} records, {found.bytes} bytes")
+        print(f"head {found.head.sequence} {found.head.hash}")
     return EXIT_PARTIAL if found.problems else EXIT_DONE
 
 
@@ -349,6 +354,10 @@ def doctor(options: Options) -> int:
 
 
 cli.add_command(feeds)
+cli.add_command(export)
+cli.add_command(notify)
+cli.add_command(review)
+cli.add_command(users)
 
 
 def main() -> NoReturn:

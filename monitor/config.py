@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 5_000_000
 _HEADER_NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+_CHANNEL = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
 # These belong to the exchange: to set them would break it, or get past the guards.
 _OWN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "accept-encoding"}
@@ -98,6 +99,31 @@ class ArchiveSettings(_Strict):
     )
 
 
+def _check_channel(name: str) -> str:
+    # The value is not repeated: it may hold a password.
+    if not _CHANNEL.match(name):
+        raise ValueError(
+            "holds something that is no channel's name; write names of small letters, digits and dashes here, and each channel's"
+            " Apprise address into the variable MONITOR_NOTIFY_NAME"
+        )
+    return name
+
+
+class NotifySettings(_Strict):
+    """Who is told when there is something."""
+
+    channels: list[Annotated[str, AfterValidator(_check_channel)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Names; where each leads stands in the variable MONITOR_NOTIFY_<NAME> alone.",
+    )
+    digest_url: WebUrl | None = Field(
+        None, description="Where the digests can be read; a day's folder is added. Else its path is told."
+    )
+    min_flagged: int = Field(1, ge=1, le=10_000, description="So many articles that were not told yet are worth a message.")
+    on_failure: bool = Field(default=True, description="Also tell when every feed failed or a run broke.")
+
+
 class Settings(_Strict):
     """What holds for all feeds."""
 
@@ -107,6 +133,7 @@ class Settings(_Strict):
     timezone: Zone = Field("Europe/Kyiv", description="What a day means in the digest (IANA name).")
     fetch: FetchSettings = FetchSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 class FeedSettings(_Strict):
@@ -167,6 +194,10 @@ def render_schema() -> str:
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
+# The one in C reads a list of thousands of feeds in a tenth of the time; not every installation of PyYAML has it.
+_QUICK_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def _compose(path: Path) -> Node:
     try:
         raw = path.read_bytes()
@@ -179,7 +210,7 @@ def _compose(path: Path) -> Node:
     if len(raw) > MAX_BYTES:
         raise ConfigError((f"{path}: has {len(raw)} bytes, which is no list of feeds; name yours with --feeds",))
     try:
-        node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(raw.decode("utf-8-sig"), Loader=_QUICK_LOADER)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError((f"{path}:{line}: is not UTF-8; save the file in that encoding",)) from error
@@ -279,6 +310,8 @@ def _find_contradictions(values: Any, lines: dict[tuple[str | int, ...], int]) -
 def _explain(error: Any) -> str:
     at = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "the file"
     kind, given = error["type"], error.get("input")
+    if at.startswith("settings.notify.") and kind != "value_error":
+        given = "what stands there"  # it may be an address with a password
     messages = {
         "missing": f"`{at}` is missing; every feed needs `id` and `url`" if at != "feeds" else "there is no list `feeds`; add one",
         "extra_forbidden": f"`{at}` is unknown; see the reference for the names, or remove it",

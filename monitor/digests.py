@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_digest(files: Mapping[str, bytes], digests: Path, day: date) -> Path:
-    """Write all files of a day aside, then rename each into ``digests/<day>/``; gives that folder.
+def write_digest(files: Mapping[str, bytes], digests: Path, span: date | str) -> Path:
+    """Write all files of a day (or span) aside, then rename each into ``digests/<span>/``; gives that folder.
 
     Raises `UsageError` where the folder cannot be written.
     """
-    folder = digests / day.isoformat()
+    folder = digests / str(span)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         aside = [(folder / f".{name}.{os.getpid()}", folder / name) for name in files]

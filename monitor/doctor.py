@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from monitor.digests import check_writable
 from monitor.errors import MonitorError
+from monitor.notify import name_variable
 from monitor.stages.health import judge_feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from monitor.bundle import BundleClassifier
@@ -41,6 +42,7 @@ def examine(  # noqa: PLR0913 - one argument per thing looked at
     config: Callable[[], Config],
     store: Callable[[], SqlStore],
     classifier: Callable[[], BundleClassifier],
+    environment: Mapping[str, str],
     feeds_file: Path,
     digests: Path,
     now: datetime,
@@ -51,6 +53,7 @@ def examine(  # noqa: PLR0913 - one argument per thing looked at
     loaded = _attempt(findings, "configuration", config)
     if loaded is not None:
         findings.append(_examine_config(loaded, feeds_file))
+        findings += _examine_channels(loaded.settings.notify.channels, environment)
     bundle = _attempt(findings, "bundle", classifier)
     if bundle is not None:
         known = f"{bundle.bundle_id}, intact, {len(bundle.model.narratives)} narratives"
@@ -88,6 +91,12 @@ def _examine_config(config: Config, feeds_file: Path) -> Finding:
             "set settings.contact to an address that you read: sites block nameless robots",
         )
     return Finding("ok", "configuration", state)
+
+
+def _examine_channels(channels: Sequence[str], environment: Mapping[str, str]) -> list[Finding]:
+    silent = [channel for channel in channels if not environment.get(name_variable(channel))]
+    remedy = "put the channel's Apprise address there, for the user that cron runs it as"
+    return [Finding("warning", f"channel {channel}", f"{name_variable(channel)} is not set", remedy) for channel in silent]
 
 
 def _examine_store(store: SqlStore, bundle: BundleClassifier | None, now: datetime) -> list[Finding]:

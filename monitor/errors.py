@@ -75,6 +75,12 @@ class RunLockedError(MonitorError):
     exit_code = 75
 
 
+class NotifyError(MonitorError):
+    """A channel did not take a message. Never shows where the channel leads."""
+
+    exit_code = 3
+
+
 class FetchError(MonitorError):
     """A document could not be fetched. ``kind`` groups causes, ``retry_after_s`` is the server's wish if it gave one."""
 

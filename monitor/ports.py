@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from monitor.dayreports import BundleFacts
     from monitor.errors import FetchError
     from monitor.records import (
         ArchiveHead,
@@ -163,8 +164,8 @@ class Store(Protocol):
         """Record what it did."""
         ...
 
-    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
-        """Everything that the digest of a day says."""
+    def load_digest(self, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = ...) -> Digest:
+        """Everything that the digest of a day says; with ``since`` that of all days from then on."""
         ...
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from monitor.dayreports import Comparison, Gaps, Trends
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from monitor.dayreports import FeedNote, Mention
     from monitor.records import NarrativeScore
 
 
@@ -22,6 +25,17 @@ class RunError:
     url: str | None
     kind: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UntoldArticle:
+    """A flagged article that a channel was not told of yet, with its best narrative."""
+
+    article_id: str
+    title: str
+    outlet: str
+    narrative: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,8 @@ class DigestRow:
     """One article of a day as the digest shows it.
 
     ``copies`` are all sights of it and its near copies, the first one first; ``cluster_id`` is the id of the article of that one.
+    ``archive_sequence``: the archive's record of the document that first held this text. ``decision``: what analysts say of the
+    cluster's first article, ``confirmed``, ``rejected``, ``unsure`` or ``disputed``; None where nobody decided.
     """
 
     article_id: str
@@ -141,6 +157,25 @@ class DigestRow:
     copies: tuple[Copy, ...]
     narratives: tuple[NarrativeScore, ...]
     cluster_id: str = ""
+    archive_sequence: int | None = None
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRevision:
+    """A revision that an export is going to hold, and when it was fetched."""
+
+    revision_id: int
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """An article of a day for other programs. ``bundle`` is None where no assessment of it is there."""
+
+    day: date
+    article: DigestRow
+    bundle: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +240,32 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Story:
+    """One cluster with its flagged articles of the day.
+
+    ``rows`` has them best first, ``copies`` every sight of the cluster up to the end of the day, the first one first;
+    ``new_copies`` of these were first seen on the day.
+    """
+
+    id: str
+    rows: tuple[DigestRow, ...]
+    copies: tuple[Copy, ...]
+    new_copies: int
+
+    @property
+    def lead(self) -> DigestRow:
+        """The article with the highest flagged score, which stands for the story."""
+        return self.rows[0]
+
+    @property
+    def narrative(self) -> str:
+        """The strongest flagged narrative of the lead."""
+        return next(score.id for score in self.lead.narratives if score.flagged)
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
-    """Everything that a day's digest says; rendering adds nothing to it."""
+    """Everything that a day's digest says; rendering adds nothing to it. With ``since`` it is of all days from then to ``day``."""
 
     day: date
     timezone: str
@@ -218,6 +277,19 @@ class Digest:
     runs: int
     last_run: RunReport | None
     changes: Changes = Changes()
+    since: date | None = None
+    stories: tuple[Story, ...] = ()
+    trends: Trends = field(default_factory=Trends)
+    comparison: Comparison = field(default_factory=Comparison)
+    near: tuple[Mention, ...] = ()
+    counters: tuple[Mention, ...] = ()
+    feed_notes: tuple[FeedNote, ...] = ()
+    gaps: Gaps = field(default_factory=Gaps)
+
+    @property
+    def span(self) -> str:
+        """The day, or first and last day with ``_`` between: the name of the digest's folder."""
+        return f"{self.since.isoformat()}_{self.day.isoformat()}" if self.since else self.day.isoformat()
 
 
 @dataclass(frozen=True, slots=True)

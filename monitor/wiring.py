@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,29 +13,24 @@ from zoneinfo import ZoneInfo
 from monitor import __version__
 from monitor.config import Config, load_config
 from monitor.digests import check_writable, write_digest
-from monitor.errors import UsageError
+from monitor.errors import MonitorError, UsageError
 from monitor.lock import hold_run_lock, lock_path
 from monitor.places import SAMPLES, find_default_feeds, find_models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import date, datetime
 
     from monitor.archive.verify import Verification
     from monitor.archive.writer import Archive
     from monitor.bundle import BundleClassifier
     from monitor.codebook import Codebook
+    from monitor.dayreports import BundleFacts
     from monitor.doctor import Finding
     from monitor.fetch.client import HttpFetcher
     from monitor.pipeline.parts import Progress
     from monitor.readers import Readers
-    from monitor.records import (
-        Document,
-        LabelledText,
-    )
-    from monitor.reports import (
-        RunReport,
-    )
+    from monitor.reports import RunError, RunReport
     from monitor.storage.store import SqlStore
 
 ARTICLES_AT_ONCE = 200
@@ -161,17 +157,36 @@ def run_once(
 
     Without ``assess`` nothing is classified: what is new waits for the next run.
     """
+    from monitor.notify import tell_crash  # noqa: PLC0415
+
+    config = open_config(places)
+    day = clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
+    try:
+        return _run(places, config, clock, run_id=run_id, day=day, assess=assess, report_progress=report_progress)
+    except MonitorError as error:
+        tell_crash(config.settings.notify.channels, os.environ, error, day=day, now=clock.read(), digests=places.digests)
+        raise
+
+
+def _run(  # noqa: PLR0913 - what `run_once` is given
+    places: Places,
+    config: Config,
+    clock: Clock,
+    *,
+    run_id: str,
+    day: date,
+    assess: bool,
+    report_progress: Callable[[Progress], None],
+) -> RunOutcome:
     from monitor.pipeline.parts import Parts  # noqa: PLC0415
     from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
     from monitor.stages.render import render_report  # noqa: PLC0415
 
-    config = open_config(places)
     classifier = open_classifier(places) if assess else None
-    bundle_id = classifier.bundle_id if classifier else read_bundle_id(places)
+    bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
     codebook = open_codebook(places)
     check_writable(places.digests)
     started_at = clock.read()
-    day = started_at.astimezone(ZoneInfo(config.settings.timezone)).date()
     with (
         open_store(places) as store,
         hold_run_lock(lock_path(places.db_url), started_at=started_at),
@@ -200,17 +215,42 @@ def run_once(
         begun = clock.timer()
         folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
         # How long the digest took is known only now; the rest of the day's files does not depend on it.
-        report = replace(report, finished_at=clock.read(), seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        report = replace(report, seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        untold = _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
+        report = replace(report, errors=(*report.errors, *untold), finished_at=clock.read())
         store.finish_run(report)
-        write_digest({"run.json": render_report(report)}, places.digests, day)
+        write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
     return RunOutcome(report, folder)
 
 
-def read_bundle_id(places: Places) -> str:
-    """The id under which the bundle in use answers, without reading its weights."""
-    from monitor.bundle import answering_id, resolve_bundle  # noqa: PLC0415
+def _tell_channels(  # noqa: PLR0913 - all that a message is made of
+    store: SqlStore, config: Config, codebook: Codebook, report: RunReport, *, day: date, folder: Path, now: datetime
+) -> list[RunError]:
+    """Tell the channels what is new; gives what they did not take."""
+    from monitor.notify import Occasion, tell_channels  # noqa: PLC0415
+    from monitor.reports import RunError  # noqa: PLC0415
 
-    return answering_id(resolve_bundle(places.bundle, places.models), use_encoder=places.use_encoder)
+    notify = config.settings.notify
+    base = notify.digest_url.rstrip("/") + f"/{day}" if notify.digest_url else str(folder.resolve())
+    occasion = Occasion(
+        report=report,
+        day=day,
+        where=f"{base}/digest.html",
+        name_of=codebook.name_of,
+        min_flagged=notify.min_flagged,
+        on_failure=notify.on_failure,
+    )
+    outcomes = tell_channels(notify.channels, os.environ, store, occasion, now=now)
+    return [RunError(None, None, "notify", outcome.error) for outcome in outcomes if outcome.error]
+
+
+def read_answers(places: Places) -> tuple[str, BundleFacts]:
+    """The id under which the bundle in use answers, with its thresholds and languages, without reading its weights."""
+    from monitor.bundle import describe_answers, resolve_bundle  # noqa: PLC0415
+    from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
+
+    use_encoder = places.use_encoder and find_encoder(NAME) is not None
+    return describe_answers(resolve_bundle(places.bundle, places.models), use_encoder=use_encoder)
 
 
 def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
@@ -224,19 +264,24 @@ def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datet
 
 
 def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
-    from monitor.stages.render import render_digest  # noqa: PLC0415
+    from monitor.digestfiles import write_files  # noqa: PLC0415
 
-    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle)
-    return write_digest(render_digest(digest, codebook.name_of), places.digests, day)
+    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
+    return write_files(digest, places.digests, codebook, takes_pictures_again=True)
 
 
-def write_digest_again(places: Places, clock: Clock, day: date | None) -> Path:
-    """Write a day's digest (today's by default) from the store; gives its folder."""
+def write_digest_again(places: Places, clock: Clock, day: date | None, *, since: date | None = None) -> Path:
+    """Write a day's digest (today's by default), or that of all days since another, from the store; gives its folder."""
+    from monitor.digestfiles import write_files  # noqa: PLC0415
+
     config = open_config(places)
     chosen = day or clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
-    classifier = open_classifier(places)
+    if since is not None and since > chosen:
+        raise UsageError(f"--since {since}: lies after {chosen}; give an earlier day, or a later --day")
+    bundle, facts = read_answers(places)
     with open_store(places, must_exist=True) as store:
-        return _write_day(store, places, config, open_codebook(places), chosen, bundle=classifier.bundle_id)
+        digest = store.load_digest(chosen, timezone=config.settings.timezone, bundle=bundle, since=since, facts=facts)
+    return write_files(digest, places.digests, open_codebook(places))
 
 
 def explain_article(places: Places, reference: str) -> tuple[str, dict[str, Any]]:
@@ -261,6 +306,7 @@ def examine(places: Places, clock: Clock) -> list[Finding]:
         config=lambda: open_config(places),
         store=lambda: open_store(places, must_exist=True),
         classifier=lambda: open_classifier(places),
+        environment=os.environ,
         feeds_file=places.feeds_file,
         digests=places.digests,
         now=clock.read(),
@@ -287,123 +333,6 @@ def serve_demo(out: Path, clock: Clock, *, bundle: str | None = None) -> Iterato
             working_folder=Path.cwd(),
             archive=out / "archive",
         )
-
-
-def train_new_bundle(
-    places: Places,
-    corpus: Sequence[Path],
-    out: Path | None,
-    *,
-    seed: int | None,
-    jobs: int,
-    report_progress: Callable[[str], None],
-) -> tuple[Path, dict[str, Any]]:
-    """Train on a corpus (by default that of ``models/``); the bundle's folder and its held-out metrics."""
-    from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
-    from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415
-
-    return train_bundle(
-        list(corpus) or [places.models / "corpus"],
-        out or places.models,
-        codebook=open_codebook(places),
-        codebook_path=places.models / "codebook.yaml",
-        seed=DEFAULT_SEED if seed is None else seed,
-        encoder=find_encoder(NAME) if places.use_encoder else None,
-        jobs=jobs,
-        report_progress=report_progress,
-    )
-
-
-def evaluate_files(
-    places: Places,
-    files: Sequence[Path],
-    *,
-    resamples: int,
-    seed: int | None,
-    picture: Path | None,
-    report_progress: Callable[[Progress], None] = lambda _: None,
-) -> dict[str, Any]:
-    """Score the bundle on labelled JSON Lines; draws the picture where one is asked for."""
-    from monitor.pipeline.parts import Progress  # noqa: PLC0415
-    from monitor.train.corpus import load_labelled  # noqa: PLC0415
-    from monitor.train.evaluate import RESAMPLING_SEED, evaluate, judge_texts  # noqa: PLC0415
-
-    image_format = _check_picture(picture) if picture else ""
-    gold = load_labelled(files, open_codebook(places).ids)
-    classifier = open_classifier(places)
-    judged = judge_texts(classifier, gold, lambda done, total: report_progress(Progress("assess", done, total)))
-    metrics = evaluate(
-        gold,
-        judged,
-        classifier.model.narratives,
-        resamples=resamples,
-        seed=RESAMPLING_SEED if seed is None else seed,
-        report_progress=lambda done, total: report_progress(Progress("measure", done, total)),
-    )
-    if picture:
-        _draw_picture(metrics, picture, image_format, title=f"Bundle {classifier.bundle_id} on {len(gold):,} texts")
-    return {"bundle": classifier.bundle_id, **metrics}
-
-
-def _check_picture(picture: Path) -> str:
-    """The picture's format, found out before any long work. Raises `UsageError` where it cannot be made."""
-    from monitor.train.picture import FORMATS  # noqa: PLC0415
-
-    image_format = picture.suffix.lower().removeprefix(".")
-    if image_format not in FORMATS:
-        raise UsageError(f"--picture {picture}: ends in {picture.suffix or 'no suffix'!r}; give a name that ends in .svg or .png")
-    if picture.is_dir() or not picture.parent.is_dir():
-        state = "is a folder" if picture.is_dir() else "its folder does not exist"
-        raise UsageError(f"--picture {picture}: {state}; give the name of a file in a folder that exists")
-    return image_format
-
-
-def _draw_picture(metrics: dict[str, Any], picture: Path, image_format: str, *, title: str) -> None:
-    from monitor.train.picture import draw_evaluation  # noqa: PLC0415
-
-    content = draw_evaluation(metrics, title=title, image_format=image_format)
-    try:
-        picture.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"--picture {picture}: cannot be written ({error.strerror}); make it writable or give another") from error
-
-
-def compare_bundles(
-    places: Places,
-    a: str,
-    b: str,
-    *,
-    files: Sequence[Path],
-    examples: int,
-    report_progress: Callable[[Progress], None] = lambda _: None,
-) -> dict[str, Any]:
-    """What would change from bundle ``a`` to ``b`` on JSON Lines files, or without any on the store's current articles."""
-    from monitor.pipeline.parts import Progress  # noqa: PLC0415
-    from monitor.train.compare import Side, compare  # noqa: PLC0415
-    from monitor.train.corpus import check_texts, stream_texts  # noqa: PLC0415
-
-    sides = [open_classifier(replace(places, bundle=reference)) for reference in (a, b)]
-    with ExitStack() as stack:
-        if files:
-            known = open_codebook(places).ids
-            total, texts = check_texts(files, known), stream_texts(files, known)
-        else:
-            store = stack.enter_context(open_store(places, must_exist=True))
-            total, texts = store.count_articles(), _stream_articles(store)
-        if not total:
-            raise UsageError("the store holds no article yet; `monitor run` fetches some, or give JSON Lines files")
-        left, right = (Side(classifier, classifier.model.narratives) for classifier in sides)
-        return compare(
-            left, right, texts, examples=examples, report_progress=lambda done: report_progress(Progress("compare", done, total))
-        )
-
-
-def _stream_articles(store: SqlStore) -> Iterator[Document | LabelledText]:
-    """The current text of every article, batch by batch."""
-    after = 0
-    while batch := store.load_current(after=after, limit=ARTICLES_AT_ONCE):
-        yield from (document for _, document in batch)
-        after = batch[-1][0]
 
 
 def verify_evidence(places: Places, report_progress: Callable[[Progress], None]) -> Verification:
@@ -437,13 +366,3 @@ def read_evidence(places: Places, sequence: int, *, body_only: bool = False) -> 
     if body_only:
         return read_record(places.archive, sequence, decode=decompress_entity).body
     return read_warc(places.archive, sequence)
-
-
-def use_bundle(places: Places, reference: str) -> str:
-    """Make a bundle of ``models/`` the one in use, after checking it; gives its id."""
-    from monitor.bundle import load_bundle, point_to, resolve_bundle  # noqa: PLC0415
-
-    folder = resolve_bundle(reference, places.models)
-    load_bundle(folder)
-    point_to(folder, places.models)
-    return folder.resolve().name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from monitor.reports import (
 )
 from monitor.stages.classify import STANCE_CUES, Calibration, Model, SecondStage
 from monitor.stages.features import Vocabulary, fold_word, learn_vocabulary
+from monitor.stages.stories import group_stories
 from monitor.stages.windows import read_document
 from monitor.text import hash_texts
 
@@ -150,6 +151,7 @@ def make_digest(*rows: DigestRow, **changes: Any) -> Digest:
         counts=DayCounts(len(rows), len(rows), 0, 0, 0, 0),
         stances=(),
         rows=rows,
+        stories=group_stories(rows, start=NOON - timedelta(hours=12)),
         health=(make_health(),),
         runs=1,
         last_run=make_report(),

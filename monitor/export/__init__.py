@@ -1,1 +1,1 @@
-"""What leaves the monitor for other programs, and what comes in from them: lists of feeds."""
+"""What leaves the monitor for other programs, and what comes in from them: lists of feeds, tables, threat-intelligence formats."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -28,7 +29,7 @@ from monitor.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
 
 A = TypeVar("A")
@@ -82,13 +83,13 @@ class HttpFetcher:
         def url_of(asked: tuple[Feed, FeedState]) -> str:
             return asked[1].moved_to or asked[0].url
 
-        proxies = frozenset(_host_of(feed.proxy) for feed, _ in feeds if feed.proxy)
+        proxies = frozenset(URL(feed.proxy).host or "" for feed, _ in feeds if feed.proxy)
         async for (feed, _), outcome in self._fetch_all(feeds, url_of, fetch_one, proxies):
             yield feed, outcome
 
     async def fetch_pages(self, requests: Sequence[PageRequest]) -> AsyncIterator[tuple[PageRequest, FetchedPage | FetchError]]:
         """One outcome for each page, in order of completion; a page that robots.txt forbids is a failure of that name."""
-        proxies = frozenset(_host_of(request.proxy) for request in requests if request.proxy)
+        proxies = frozenset(URL(request.proxy).host or "" for request in requests if request.proxy)
         async for request, outcome in self._fetch_all(requests, lambda asked: asked.url, self._fetch_page, proxies):
             yield request, outcome
 
@@ -104,8 +105,10 @@ class HttpFetcher:
         running = asyncio.Semaphore(self._limits.concurrency)
         done: asyncio.Queue[tuple[A, R | FetchError]] = asyncio.Queue(maxsize=self._limits.concurrency)
 
-        async def visit_host(host: str, waiting: Iterator[A], sessions: Sessions) -> None:
-            for one in waiting:  # shared with the host's other visitors
+        async def visit_host(host: str, waiting: deque[A]) -> None:
+            while waiting:  # shared with the host's other visitors
+                one = waiting.popleft()
+                sessions = kept if waiting else closing
                 try:
                     async with gate.enter(host), running:
                         outcome: R | FetchError = await fetch_one(sessions, one)
@@ -115,12 +118,15 @@ class HttpFetcher:
                     gate.pause(host, outcome.retry_after_s)
                 await done.put((one, outcome))
 
-        async with Sessions(self._limits, self._headers, proxies) as sessions:
+        # An idle connection to each of thousands of hosts would be more than a process may hold: after the last visit it is closed.
+        async with (
+            Sessions(self._limits, self._headers, proxies) as kept,
+            Sessions(self._limits, self._headers, proxies, force_close=True) as closing,
+        ):
             tasks = [
-                asyncio.create_task(visit_host(host, waiting, sessions))
-                for host, ones in _group_by_host(asked, url_of).items()
-                for waiting in [iter(ones)]
-                for _ in range(min(self._limits.per_host, len(ones)))
+                asyncio.create_task(visit_host(host, waiting))
+                for host, waiting in _group_by_host(asked, url_of).items()
+                for _ in range(min(self._limits.per_host, len(waiting)))
             ]
             try:
                 for _ in asked:
@@ -197,12 +203,13 @@ class HttpFetcher:
             raise _convert(error, self._limits.timeout_s) from error
 
     async def _follow(self, sessions: Sessions, ask: _Ask) -> _Answer:
-        url, is_lasting, passed = URL(ask.url), True, set[URL]()
+        first = url = URL(ask.url)
+        is_lasting, passed = True, set[URL]()
         for _ in range(MAX_REDIRECTS + 1):
             self._check_address(url)
             passed.add(url)
             # What was set for one host is not told to another.
-            headers = ask.headers if url.host == _host_of(ask.url) else {"Accept": ask.headers["Accept"]}
+            headers = ask.headers if url.host == first.host else {"Accept": ask.headers["Accept"]}
             session = sessions.get(ask.proxy)
             async with session.get(url, headers=headers, allow_redirects=False, proxy=sessions.http_proxy(ask.proxy)) as response:
                 _check_headers(response)
@@ -272,8 +279,9 @@ class _Answer:
 class Sessions:
     """One HTTP session for all that goes directly or through HTTP proxies, and one for each SOCKS proxy."""
 
-    def __init__(self, limits: FetchLimits, headers: dict[str, str], proxies: frozenset[str]) -> None:
+    def __init__(self, limits: FetchLimits, headers: dict[str, str], proxies: frozenset[str], *, force_close: bool = False) -> None:
         self._limits = limits
+        self._force_close = force_close
         self._headers = headers
         self._proxies = proxies
         self._open: dict[str, aiohttp.ClientSession] = {}
@@ -309,14 +317,18 @@ class Sessions:
 
             # "socks5h" says that the proxy resolves names, which it does in any case here.
             address = socks.replace("socks5h://", "socks5://", 1)
-            connector: aiohttp.BaseConnector = ProxyConnector.from_url(address, rdns=True, limit=self._limits.concurrency)
+            connector: aiohttp.BaseConnector = ProxyConnector.from_url(
+                address, rdns=True, limit=self._limits.concurrency, force_close=self._force_close
+            )
             return connector
         resolver = None if self._limits.allow_private_networks else PublicResolver(trusted_hosts=self._proxies)
-        return aiohttp.TCPConnector(resolver=resolver, limit=self._limits.concurrency, use_dns_cache=False)
+        return aiohttp.TCPConnector(
+            resolver=resolver, limit=self._limits.concurrency, use_dns_cache=False, force_close=self._force_close
+        )
 
 
-def _group_by_host(asked: Sequence[A], url_of: Callable[[A], str]) -> dict[str, list[A]]:
-    by_host: defaultdict[str, list[A]] = defaultdict(list)
+def _group_by_host(asked: Sequence[A], url_of: Callable[[A], str]) -> dict[str, deque[A]]:
+    by_host: defaultdict[str, deque[A]] = defaultdict(deque)
     for one in asked:
         by_host[_host_of(url_of(one))].append(one)
     return by_host
@@ -324,7 +336,7 @@ def _group_by_host(asked: Sequence[A], url_of: Callable[[A], str]) -> dict[str, 
 
 def _host_of(url: str) -> str:
     try:
-        return URL(url).host or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
         return ""  # the fetch itself says what is wrong with the address
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from monitor.pipeline.assess import assess_pending
@@ -31,6 +32,7 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
 
     Without a classifier a run only collects: looking for copies, assessing and indexing wait for the next run that has one.
     """
+    gc.freeze()  # what start-up made stays: else it is looked through again and again while documents come and go
     tally = Tally()
     with timed(parts, tally, "store"):
         parts.store.sync_feeds(feeds)

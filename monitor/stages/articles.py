@@ -51,8 +51,7 @@ def decide_entries(entries: Sequence[Entry], known: Known) -> tuple[Decided, ...
         entries_by_key[entry.feed_id, entry.key] = KnownEntry(entry.key, decision.article_id, entry.content_sha256, owns)
         if owns:
             articles[entry.identity] = KnownArticle(decision.article_id, entry.content_sha256, body_chars(entry))
-            if is_copy_candidate(entry):
-                by_content.setdefault(entry.content_sha256, decision.article_id)
+            by_content.setdefault(entry.content_sha256, decision.article_id)
     return tuple(decided)
 
 
@@ -70,7 +69,7 @@ def _decide(entry: Entry, known: KnownEntry | None, article: KnownArticle | None
     is_update = known is not None
     if article is not None:
         return _decide_same_address(entry, article, is_update=is_update)
-    if is_copy_candidate(entry) and (copied := by_content.get(entry.content_sha256)):
+    if (copied := by_content.get(entry.content_sha256)) and is_copy_candidate(entry):
         return Duplicate(entry, copied, is_update=is_update, differs=False)
     return Fresh(entry, article_id_for(entry.identity), is_update=is_update)
 

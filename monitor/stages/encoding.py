@@ -44,6 +44,7 @@ _LOWER_CYRILLIC = re.compile("[а-яіїєґё]")
 _COMMON_PAIRS = tuple(re.findall("..", "стнотонаеновниравокоронелипогоералкареоспртаваанорлозалаолетвітикиії"))
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WITHOUT_ILLEGAL = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
+_ILLEGAL_CHARS = [*(chr(code) for code in range(32) if code not in {9, 10, 13}), "\ufffe", "\uffff"]
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,16}|[0-9]{1,20});")
 _TAG_OR_ILLEGAL = re.compile(rf"<[^<>]*>|&[^;<&\s]{{0,12}};|{_ILLEGAL.pattern}")
 _FIRST_ITEM = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
@@ -53,7 +54,7 @@ _MAX_MARKED = 100_000
 _PIECE_CHARS = 65_536
 _BRACKET = re.compile("[<>]")
 _ASCII_BYTES = bytes(range(128))
-_MAX_SAMPLE_BYTES = 4_000
+_MAX_SAMPLE_BYTES = 2_000
 _PROBE_BYTES = 600
 _MIN_SAMPLE_BYTES = 12
 # Characters that no document may hold stand where something was mended, until the item that they are in has said so.
@@ -98,7 +99,8 @@ def decode_with_repairs(body: bytes, content_type: str | None) -> DecodedDocumen
 
 def _mark_illegal(text: str) -> str:
     """The text without characters that XML forbids; inside the text of items a mark stands for each."""
-    if not _ILLEGAL.search(text):
+    # To look for one after the other takes a third of the time. No decoder gives surrogates.
+    if not any(char in text for char in _ILLEGAL_CHARS):
         return text
     if sum(1 for _ in islice(_ILLEGAL.finditer(text), _MAX_MARKED)) == _MAX_MARKED:
         # Rubble; where in it something was mended says nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.stages.edits import diff_texts, shorten_diff
-from monitor.stages.render import iso
+from monitor.stages.rows import iso
 from monitor.text import truncate
 
 if TYPE_CHECKING:

@@ -46,7 +46,8 @@ _BLOCKS = frozenset(
 )
 _BREAK = "\N{PARAGRAPH SEPARATOR}"
 # A line that does not end a sentence goes on in the next: it was wrapped for the width of an editor, not for sense.
-_WRAPPED = re.compile(r"(?<![.!?…:;»”\")\s])[^\S\n]*\n(?![^\S\n]*\n)\s*(?=\S)")
+_NEXT_LINE = re.compile(r"\n(?![^\S\n]*\n)\s*(?=\S)")
+_ENDS_LINE = frozenset('.!?…:;»”")\n')
 # The parser reads to the end for each tag that is never closed: many of them would take it hours.
 MAX_UNCLOSED = 50
 _UNCLOSED = re.compile(r"<(?=[^<>]*(?:<|\Z))")
@@ -59,7 +60,7 @@ _PLAIN_TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][a-zA-Z0-9-]*)(?:="([^"]*)"|='([^']*)')""")
 # White space to `str.split`, and nothing at all, or a line break, to `clean_block`.
-_ODD_SPACE = "\r\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+_ODD_SPACE = re.compile("[\r\x0b\x0c\x1c\x1d\x1e\x1f\x85]")
 # A text and the address of the link that it stands in.
 _Run = tuple[str, str | None]
 
@@ -165,15 +166,26 @@ def _write_runs(runs: list[_Run], own_url: str | None) -> str:
     text = "".join([text for text, _ in (runs[:kept] or runs)])
     if "\n" not in text and "\r" not in text:
         return _clean(text.replace(_BREAK, "\n"), is_unwrapped=True)
-    return _clean("\n".join([_WRAPPED.sub(" ", block) for block in text.split(_BREAK)]), is_unwrapped=True)
+    return _clean("\n".join([_NEXT_LINE.sub(_join_line, block) for block in text.split(_BREAK)]), is_unwrapped=True)
+
+
+def _join_line(match: re.Match[str]) -> str:
+    text, at = match.string, match.start()
+    while at and text[at - 1].isspace() and text[at - 1] != "\n":
+        at -= 1
+    return match.group() if at and text[at - 1] in _ENDS_LINE else " "
 
 
 def _clean(raw: str, *, is_unwrapped: bool = False) -> str:
     """`clean_block` of text whose wrapped lines are joined; the same in a fifth of the time where all characters can be seen."""
-    text = _WRAPPED.sub(" ", raw) if "\n" in raw and not is_unwrapped else raw
-    if any(char in text for char in _ODD_SPACE):
+    if raw.isprintable():  # one line, and nothing hidden in it
+        return unicodedata.normalize("NFC", " ".join(raw.split()))
+    text = _NEXT_LINE.sub(_join_line, raw) if "\n" in raw and not is_unwrapped else raw
+    if all(map(str.isprintable, lines := text.split("\n"))):
+        return unicodedata.normalize("NFC", "\n".join(joined for line in lines if (joined := " ".join(line.split()))))
+    if _ODD_SPACE.search(text):
         return clean_block(text)
-    lines = [joined for line in text.split("\n") if (joined := " ".join(line.split()))]
+    lines = [joined for line in lines if (joined := " ".join(line.split()))]
     if all(map(str.isprintable, lines)):
         return unicodedata.normalize("NFC", "\n".join(lines))
     return clean_block(text)

@@ -20,8 +20,9 @@ from monitor.records import (
     Seen,
     TakenDocument,
 )
-from monitor.stages.articles import body_chars, is_copy_candidate
+from monitor.stages.articles import body_chars
 from monitor.storage.bulk import execute_rows, is_any, is_any_pair
+from monitor.storage.days import forget_days
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
 
@@ -50,7 +51,7 @@ def load_known(connection: Connection, found: Sequence[Entry], *, copies_since: 
     known = {(row.feed_id, row.key): KnownEntry(*row[1:]) for row in connection.execute(_KNOWN_ENTRIES.where(wanted))}
     chosen = is_any(connection, articles.c.identity, [entry.identity for entry in found])
     by_identity = {row.identity: KnownArticle(*row[1:]) for row in connection.execute(_KNOWN_ARTICLES.where(chosen))}
-    hashes = is_any(connection, articles.c.content_sha256, [entry.content_sha256 for entry in found if is_copy_candidate(entry)])
+    hashes = is_any(connection, articles.c.content_sha256, [entry.content_sha256 for entry in found])
     recent = select(articles.c.content_sha256, articles.c.article_id).where(hashes & (articles.c.first_seen_at >= copies_since))
     by_content: dict[str, str] = {}
     for content_sha256, article_id in connection.execute(recent.order_by(articles.c.id)):
@@ -127,6 +128,9 @@ def _save_revisions(connection: Connection, decided: Sequence[_Dated]) -> None:
         if isinstance(one.decision, Revised):
             _advance_article(connection, one.decision, number)
     execute_rows(connection, insert(revisions), rows)
+    if texts:
+        times = [one.fetched.fetched_at for one in texts]
+        forget_days(connection, min(times), max(times))
 
 
 def load_last_numbers(connection: Connection, article_ids: Sequence[str]) -> dict[str, int]:
@@ -154,7 +158,7 @@ def _revision_row(one: _Dated, number: int) -> dict[str, Any]:
         "published_how": entry.published_how,
         "fetched_at": one.fetched.fetched_at,
         "source": "feed",
-        "repairs": list(entry.repairs) or None,
+        "repairs": entry.repairs or None,
         "document_sha256": one.fetched.sha256,
     }
 

@@ -18,6 +18,7 @@ from monitor.reports import (
     AssessmentCounts,
 )
 from monitor.storage.articles import CHUNK, insert_ignoring_conflicts, make_document
+from monitor.storage.days import forget_revisions
 from monitor.storage.schema import assessments, narrative_scores, revisions
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def save_assessments(connection: Connection, bundle: str, assessed: Sequence[tup
         for number, a in assessed
     ]
     connection.execute(insert_ignoring_conflicts(connection, assessments), heads)
+    forget_revisions(connection, [number for number, _ in assessed])
     scores = [_score_row(number, bundle, score) for number, a in assessed for score in a.narratives]
     if scores:
         connection.execute(insert_ignoring_conflicts(connection, narrative_scores), scores)

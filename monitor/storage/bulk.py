@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, String, bindparam, func, select, tuple_
@@ -61,11 +60,11 @@ def execute_rows(connection: Connection, statement: Insert | Update, rows: Seque
 
 
 def _convert(values: list[Any], kind: Any, connection: Connection) -> list[Any]:
-    """The values of one column as the driver takes them. Times come in runs of equal ones."""
+    """The values of one column as the driver takes them. Times and repairs come in runs of equal ones."""
     convert: Callable[[Any], Any] | None = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
     if convert is None:
         return values
-    if not any(isinstance(value, datetime) for value in values):
+    if isinstance(values[0], (list, dict)):
         return [convert(value) for value in values]
     known: dict[Any, Any] = {}
     return [known[value] if value in known else known.setdefault(value, convert(value)) for value in values]

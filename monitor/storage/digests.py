@@ -7,12 +7,13 @@ article is edited later, and nothing that arrives late is missed: it stands in t
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Subquery, case, func, select
+from sqlalchemy import Connection, Select, Subquery, case, func, select
 
+from monitor.dayreports import BundleFacts
 from monitor.reports import (
     Copy,
     DayCounts,
@@ -20,11 +21,20 @@ from monitor.reports import (
     DigestRow,
     StanceCount,
 )
-from monitor.storage.articles import CHUNK
+from monitor.stages.stories import group_stories
+from monitor.stages.trends import WINDOW_DAYS, compare_periods, judge_trends
 from monitor.storage.assessments import load_scores
+from monitor.storage.blindspots import load_feed_notes, load_gaps
 from monitor.storage.changes import load_changes
+from monitor.storage.copies import load_copies
+from monitor.storage.daycounts import load_narrative_counts, load_outlet_counts
+from monitor.storage.days import day_bounds, latest_revisions
+from monitor.storage.evidence import load_sequences
 from monitor.storage.feeds import load_health, load_runs
+from monitor.storage.growth import load_grown
+from monitor.storage.reviewstats import load_decided
 from monitor.storage.schema import articles, assessments, entries, feeds, narrative_scores, revisions
+from monitor.storage.secondlook import load_mentions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,20 +43,26 @@ if TYPE_CHECKING:
         NarrativeScore,
     )
 
-
-def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
-    """First moment of a day in a time zone, and of the next, in UTC."""
-    zone = ZoneInfo(timezone)
-    start = datetime.combine(day, time(), zone)
-    return start.astimezone(UTC), datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+NO_FACTS = BundleFacts()
 
 
-def load_digest(connection: Connection, day: date, *, timezone: str, bundle: str) -> Digest:
-    """Everything that the digest of ``day`` says, by ``bundle``'s assessments."""
-    start, end = day_bounds(day, timezone)
-    latest = _latest_revisions(start, end)
+def load_digest(
+    connection: Connection, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = NO_FACTS
+) -> Digest:
+    """Everything that the digest of ``day`` says, by ``bundle``'s assessments; with ``since`` of all days from then on.
+
+    The days of the window must have been counted, see `monitor.storage.daycounts`.
+    """
+    first = since or day
+    start, end = day_bounds(first, timezone)[0], day_bounds(day, timezone)[1]
+    latest = latest_revisions(start, end)
     rows = _load_rows(connection, latest, bundle, end)
     runs, last_run = load_runs(connection, day)
+    near, counters = load_mentions(connection, latest, bundle, facts)
+    days = list_window(first, day)
+    narratives = load_narrative_counts(connection, days, timezone=timezone, bundle=bundle)
+    outlets = load_outlet_counts(connection, days, timezone=timezone, bundle=bundle)
+    grown = load_grown(connection, start, end, bundle)
     return Digest(
         day=day,
         timezone=timezone,
@@ -58,13 +74,21 @@ def load_digest(connection: Connection, day: date, *, timezone: str, bundle: str
         runs=runs,
         last_run=last_run,
         changes=load_changes(connection, start, end, bundle),
+        since=since,
+        stories=group_stories(rows, start=start),
+        trends=judge_trends(narratives, outlets, day=day, since=since),
+        comparison=compare_periods(narratives, outlets, grown, day=day, since=since),
+        near=near,
+        counters=counters,
+        feed_notes=load_feed_notes(connection, end),
+        gaps=load_gaps(connection, latest, bundle, facts, (first, day)),
     )
 
 
-def _latest_revisions(start: datetime, end: datetime) -> Subquery:
-    """Ids of the day's revisions: the last one of each article."""
-    in_day = (revisions.c.fetched_at >= start) & (revisions.c.fetched_at < end) & ~revisions.c.is_variant
-    return select(func.max(revisions.c.id).label("id")).where(in_day).group_by(revisions.c.article_id).subquery("latest")
+def list_window(first: date, last: date) -> tuple[date, ...]:
+    """The days whose counts a digest of the days from ``first`` to ``last`` needs: theirs, and those that they are held against."""
+    before = max(WINDOW_DAYS, (last - first).days + 1)
+    return tuple(first + timedelta(days=n) for n in range(-before, (last - first).days + 1))
 
 
 def _count_day(connection: Connection, latest: Subquery, bundle: str, start: datetime, end: datetime) -> DayCounts:
@@ -101,31 +125,42 @@ def _count_stances(connection: Connection, latest: Subquery, bundle: str) -> tup
 
 
 def _load_rows(connection: Connection, latest: Subquery, bundle: str, end: datetime) -> tuple[DigestRow, ...]:
+    query = select_rows(bundle).join(latest, latest.c.id == revisions.c.id).where(assessments.c.flagged)
+    found = connection.execute(query).all()
+    return tuple(sorted(make_rows(connection, found, bundle, end), key=_rank))
+
+
+def select_rows(bundle: str) -> Select[Any]:
+    """Revisions with what a row says of them besides scores and copies."""
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
     own, first = articles.alias("own"), articles.alias("first")
-    query = (
+    return (
         select(
             revisions,
             feeds.c.outlet,
             feeds.c.kind,
-            assessments.c.language.label("detected"),
+            func.coalesce(assessments.c.language, feeds.c.language, "und").label("detected"),
+            (assessments.c.revision_id.is_not(None) & assessments.c.failure.is_(None)).label("is_assessed"),
             func.coalesce(first.c.article_id, revisions.c.article_id).label("cluster_id"),
         )
         .join(own, own.c.article_id == revisions.c.article_id)
         .outerjoin(first, first.c.id == own.c.cluster)
-        .join(latest, latest.c.id == revisions.c.id)
-        .join(assessments, by_bundle)
+        .outerjoin(assessments, by_bundle)
         .join(feeds, feeds.c.feed_id == revisions.c.feed_id)
-        .where(assessments.c.flagged)
     )
-    found = connection.execute(query).all()
+
+
+def make_rows(connection: Connection, found: Sequence[Any], bundle: str, end: datetime) -> list[DigestRow]:
+    """What `select_rows` found as rows, in its order; copies up to ``end``."""
     scores = load_scores(connection, bundle, [row.id for row in found])
     copies = load_copies(connection, [row.article_id for row in found], before=end)
-    rows = [_make_row(row, scores.get(row.id, ()), copies[row.article_id]) for row in found]
-    return tuple(sorted(rows, key=_rank))
+    kept = load_sequences(connection, sorted({row.document_sha256 for row in found if row.document_sha256}))
+    decided = load_decided(connection, sorted({row.cluster_id for row in found}))
+    made = [_make_row(row, scores.get(row.id, ()), copies[row.article_id], kept.get(row.document_sha256)) for row in found]
+    return [replace(row, decision=decided.get(row.cluster_id)) for row in made]
 
 
-def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...]) -> DigestRow:
+def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, ...], sequence: int | None) -> DigestRow:
     return DigestRow(
         article_id=row.article_id,
         revision=row.number,
@@ -144,27 +179,9 @@ def _make_row(row: Any, scores: tuple[NarrativeScore, ...], copies: tuple[Copy, 
         copies=copies,
         narratives=scores,
         cluster_id=row.cluster_id,
+        archive_sequence=sequence,
     )
 
 
 def _rank(row: DigestRow) -> tuple[float, str]:
     return -max(score.score for score in row.narratives if score.flagged), row.article_id
-
-
-def load_copies(connection: Connection, article_ids: Sequence[str], *, before: datetime) -> dict[str, tuple[Copy, ...]]:
-    """Where each article and its near copies were seen before a time, in order of first sight."""
-    found: dict[str, list[Copy]] = {article_id: [] for article_id in article_ids}
-    asked, member = articles.alias("asked"), articles.alias("member")
-    of_cluster = (member.c.cluster == asked.c.cluster) | (member.c.id == asked.c.id)
-    for start in range(0, len(article_ids), CHUNK):
-        query = (
-            select(asked.c.article_id.label("asked_for"), entries.c.feed_id, feeds.c.outlet, entries.c.url, entries.c.first_seen_at)
-            .join_from(asked, member, of_cluster)
-            .join(entries, entries.c.article_id == member.c.article_id)
-            .join(feeds, feeds.c.feed_id == entries.c.feed_id)
-            .where(asked.c.article_id.in_(article_ids[start : start + CHUNK]) & (entries.c.first_seen_at < before))
-            .order_by(entries.c.first_seen_at, entries.c.owns_article.desc(), entries.c.id)
-        )
-        for row in connection.execute(query):
-            found[row.asked_for].append(Copy(row.feed_id, row.outlet, row.url, row.first_seen_at))
-    return {article_id: tuple(copies) for article_id, copies in found.items()}

@@ -6,9 +6,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -19,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
+# The newest of the migrations.
+SCHEMA_VERSION = "0006"
 LOCK_WAIT_S = 30
 SUPPORTED = ("sqlite", "postgresql")
 
@@ -100,16 +99,20 @@ def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> N
 
 
 def _migrate(connection: Connection, db_url: str) -> None:
+    if _read_version(connection, db_url) == SCHEMA_VERSION:
+        return
+    from alembic import command  # noqa: PLC0415 - slow to import, and most runs find the store as it should be
+    from alembic.config import Config as AlembicConfig  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
-    if _read_version(connection, db_url) == scripts.get_current_head():
-        return
     if connection.dialect.name == "sqlite":
         # All or nothing, also for a run that is killed here: SQLite begins no transaction of its own for tables.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     found = _read_version(connection, db_url)  # again: another run may just have done it
-    if found == scripts.get_current_head():
+    if found == SCHEMA_VERSION:
         return
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(f"store {display_url(db_url)}: was made by a newer version (schema {found}); update narrative-monitor")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from monitor.records import (
     ArchiveHead,
 )
-from monitor.storage.schema import archive_heads, assessments, pages, revisions
+from monitor.storage.schema import archive_heads, assessments, pages, revisions, visits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
@@ -39,3 +40,16 @@ def load_flagged_documents(connection: Connection) -> frozenset[str]:
     of_pages = select(pages.c.document_sha256).join(found, found.c.article_id == pages.c.article_id)
     hashes = {*connection.execute(select(found.c.document_sha256)).scalars(), *connection.execute(of_pages).scalars()}
     return frozenset(one for one in hashes if one)
+
+
+def load_sequences(connection: Connection, documents: Sequence[str]) -> dict[str, int]:
+    """Where the archive has each document first, by its hash."""
+    found: dict[str, int] = {}
+    for table in (visits, pages):
+        first = func.min(table.c.archive_sequence).label("first")
+        for start in range(0, len(documents), 500):
+            chosen = table.c.document_sha256.in_(documents[start : start + 500]) & table.c.archive_sequence.is_not(None)
+            query = select(table.c.document_sha256, first).where(chosen).group_by(table.c.document_sha256)
+            for row in connection.execute(query):
+                found[row.document_sha256] = min(row.first, found.get(row.document_sha256, row.first))
+    return found

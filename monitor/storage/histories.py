@@ -15,7 +15,7 @@ from monitor.reports import (
 )
 from monitor.storage.articles import find_article_id
 from monitor.storage.assessments import load_scores
-from monitor.storage.digests import load_copies
+from monitor.storage.copies import load_copies
 from monitor.storage.schema import articles, assessments, entries, feeds, pages, revisions, visits
 from monitor.urls import canonicalize_url, is_web_url
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
@@ -11,6 +12,7 @@ from monitor.records import (
     PageRequest,
 )
 from monitor.storage.articles import load_last_numbers
+from monitor.storage.days import forget_days
 from monitor.storage.schema import articles, pages, revisions
 from monitor.text import hash_texts
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+# Older articles' pages are not fetched any more: what a run costs must not grow with the store.
+MAX_AGE = timedelta(days=3)
 # A page that fails for a reason that may pass is tried so often, and then left alone until the article's text changes.
 MAX_TRIES = 3
 
@@ -27,6 +31,7 @@ def load_thin(
 ) -> list[PageRequest]:
     """Pages to fetch, newest first: of articles of these feeds whose text is short, and whose page was not tried for that text.
 
+    Articles first seen longer than `MAX_AGE` ago are left alone.
     ``max_chars`` is what counts as short, beyond the title; None takes every article. Without proxy and headers, which the
     store does not know.
     """
@@ -37,7 +42,8 @@ def load_thin(
         .join(revisions, is_current)
         .outerjoin(pages, of_page)
         .where(
-            articles.c.feed_id.in_(feed_ids)
+            (articles.c.first_seen_at >= now - MAX_AGE)
+            & articles.c.feed_id.in_(feed_ids)
             & revisions.c.url.is_not(None)
             & (revisions.c.source == "feed")
             & articles.c.gone_at.is_(None)
@@ -75,6 +81,7 @@ def save_pages(connection: Connection, outcomes: Sequence[PageOutcome]) -> int:
         _put_page(connection, outcome, for_revision=numbers[row.article_id])
     if made:
         connection.execute(insert(revisions), made)
+        forget_days(connection, min(row["fetched_at"] for row in made), max(row["fetched_at"] for row in made))
     return len(made)
 
 

@@ -235,6 +235,32 @@ narrative_scores = Table(
     Column("terms", JSON, nullable=False),
 )
 
+# Assessed articles of each feed and day: those that carry a narrative, by stance; and with the narrative "" all of them (stance
+# "") and the flagged ones (stance "promotes"). Trends are read from here; what is missing is counted again from the revisions.
+day_counts = Table(
+    "day_counts",
+    metadata,
+    Column("bundle", String, primary_key=True),
+    Column("timezone", String, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("feed_id", String, primary_key=True),
+    Column("narrative", String, primary_key=True),
+    Column("stance", String, primary_key=True),
+    Column("articles", Integer, nullable=False),
+)
+
+# Which days `day_counts` holds. Whoever stores a revision or an assessment takes out the days that it falls into.
+counted_days = Table(
+    "counted_days",
+    metadata,
+    Column("bundle", String, primary_key=True),
+    Column("timezone", String, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Index("ix_counted_days_ends_at", "ends_at"),
+)
+
 # What finds copies of an article: its shingles (sorted, 4 bytes each, little end first), and the bands that they fall into.
 copy_texts = Table(
     "copy_texts",
@@ -250,4 +276,24 @@ copy_bands = Table(
     Column("article", Integer, primary_key=True, autoincrement=False),
     Index("ix_copy_bands_article", "article"),
     sqlite_with_rowid=False,
+)
+
+# Messages that a channel took, and which flagged articles it was told of: nothing is told twice.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("kind", String, nullable=False),  # flagged or failure
+    Column("subject", Text, nullable=False),
+    Column("told_at", UtcDateTime, nullable=False),
+    Index("ix_notifications_channel_kind_told_at", "channel", "kind", "told_at"),
+)
+
+told_articles = Table(
+    "told_articles",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("article_id", ForeignKey("articles.article_id"), primary_key=True),
+    Column("told_at", UtcDateTime, nullable=False),
 )

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import articles, assessments, clusters, digests, evidence, feeds, health, histories, pages
+from monitor.storage import (
+    articles,
+    assessments,
+    daycounts,
+    digests,
+    evidence,
+    exports,
+    feeds,
+    health,
+    histories,
+    notifications,
+    pages,
+)
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -18,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from monitor.dayreports import BundleFacts
     from monitor.records import (
         ArchiveHead,
         Assessment,
@@ -36,8 +49,11 @@ if TYPE_CHECKING:
         ArticleHistory,
         AssessmentCounts,
         Digest,
+        ExportRow,
         FeedHealth,
+        RankedRevision,
         RunReport,
+        UntoldArticle,
     )
     from monitor.stages.health import FeedRecord
 
@@ -126,6 +142,8 @@ class SqlStore:
 
     def cluster_pending(self) -> int:
         """See `monitor.ports.Store`."""
+        from monitor.storage import clusters  # noqa: PLC0415 - NumPy, which a run that only collects does without
+
         with self._begin() as connection:
             return clusters.cluster_pending(connection)
 
@@ -164,10 +182,43 @@ class SqlStore:
         with self._begin() as connection:
             feeds.finish_run(connection, report)
 
-    def load_digest(self, day: date, *, timezone: str, bundle: str) -> Digest:
+    def load_digest(
+        self, day: date, *, timezone: str, bundle: str, since: date | None = None, facts: BundleFacts = digests.NO_FACTS
+    ) -> Digest:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle)
+            daycounts.count_days(connection, digests.list_window(since or day, day), timezone=timezone, bundle=bundle)
+        with self._begin() as connection:
+            return digests.load_digest(connection, day, timezone=timezone, bundle=bundle, since=since, facts=facts)
+
+    def rank_revisions(
+        self, day: date, *, timezone: str, bundle: str, narratives: Sequence[str] = (), flagged_only: bool = True
+    ) -> tuple[RankedRevision, ...]:
+        """What an export of a day holds, in its order; see `monitor.storage.exports`."""
+        with self._begin() as connection:
+            return exports.rank_revisions(
+                connection, day, timezone=timezone, bundle=bundle, narratives=narratives, flagged_only=flagged_only
+            )
+
+    def load_export_rows(self, day: date, revision_ids: Sequence[int], *, timezone: str, bundle: str) -> tuple[ExportRow, ...]:
+        """Some of these revisions as rows of a day, in this order."""
+        with self._begin() as connection:
+            return exports.load_export_rows(connection, day, revision_ids, timezone=timezone, bundle=bundle)
+
+    def load_untold(self, channel: str, *, bundle: str, since: datetime) -> tuple[UntoldArticle, ...]:
+        """Flagged articles since a time that a channel was not told of yet, best first."""
+        with self._begin() as connection:
+            return notifications.load_untold(connection, channel, bundle=bundle, since=since)
+
+    def load_last_told(self, channel: str, kind: str) -> datetime | None:
+        """When a channel last took a message of a kind."""
+        with self._begin() as connection:
+            return notifications.load_last_told(connection, channel, kind)
+
+    def save_told(self, channel: str, *, kind: str, subject: str, article_ids: Sequence[str], told_at: datetime) -> None:
+        """Note that a channel took a message."""
+        with self._begin() as connection:
+            notifications.save_told(connection, channel, kind=kind, subject=subject, article_ids=article_ids, told_at=told_at)
 
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""

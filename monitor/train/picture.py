@@ -1,74 +1,34 @@
-"""Pictures of an evaluation, made without a screen; the same figures give the same bytes of SVG.
-
-Colours are those of Okabe and Ito, which colour-blind people tell apart; shape and text say the same again.
-"""
+"""Pictures of an evaluation."""
 
 from __future__ import annotations
 
-import io
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from monitor.figures import BLUE, GREY, VERMILION, new_figure, save_figure
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-FORMATS = ("svg", "png")
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
-# Of any type: which names and values there are differs between versions of matplotlib.
-_STYLE: Any = {
-    "svg.hashsalt": "narrative-monitor",
-    "svg.fonttype": "none",  # text stays text: small, searchable, readable aloud
-    "text.parse_math": False,  # a dollar sign is a dollar sign
-    "font.size": 10,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#dddddd",
-}
-_NO_DATE: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-_DOTS_PER_INCH = 150
 
 
 def draw_evaluation(metrics: Mapping[str, Any], *, title: str, image_format: str) -> bytes:
     """Average precision of each narrative with its interval, beside the calibration curve."""
     rows = _rank_narratives(metrics)
-    with _new_figure(12.5, max(4.8, 1.6 + 0.27 * len(rows))) as figure:
+    with new_figure(12.5, max(4.8, 1.6 + 0.27 * len(rows))) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
         _draw_averages(left, rows)
         _draw_calibration(right, metrics)
         figure.suptitle(title, fontsize=13)
-        return _save(figure, image_format, title)
+        return save_figure(figure, image_format, title)
 
 
 def draw_calibration(metrics: Mapping[str, Any], *, title: str) -> bytes:
     """The calibration curve alone, as SVG."""
-    with _new_figure(6.4, 5.6) as figure:
+    with new_figure(6.4, 5.6) as figure:
         _draw_calibration(figure.subplots(), metrics)
         figure.suptitle(title, fontsize=13)
-        return _save(figure, "svg", title)
-
-
-@contextmanager
-def _new_figure(width: float, height: float) -> Iterator[Figure]:
-    """An empty figure, sizes in inches; settings of the user's own matplotlib do not reach it."""
-    import matplotlib as mpl  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, image_format: str, title: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"Title": title, **_NO_DATE[image_format]}
-    figure.savefig(buffer, format=image_format, dpi=_DOTS_PER_INCH, metadata=metadata)
-    return buffer.getvalue()
+        return save_figure(figure, "svg", title)
 
 
 def _rank_narratives(metrics: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

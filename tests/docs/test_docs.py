@@ -14,8 +14,8 @@ import yaml
 from monitor import __version__, errors
 from monitor.cli import cli
 from monitor.config import FeedSettings, FetchSettings, Settings, load_config, render_schema
-from monitor.stages.render import CSV_COLUMNS
-from monitor.storage.schema import metadata
+from monitor.stages.rows import CSV_COLUMNS
+from monitor.storage.reviewschema import metadata
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = (REPOSITORY / "docs/reference.md").read_text(encoding="utf-8")

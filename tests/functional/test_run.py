@@ -129,6 +129,8 @@ def test_the_digest_holds_what_promotes_and_its_evidence(tmp_path: Path, monitor
         "digest.csv",
         "digest.jsonl",
         "run.json",
+        "outlets.svg",
+        "outlets.png",
     }
     (row,) = [json.loads(line) for line in (folder / "digest.jsonl").read_text(encoding="utf-8").splitlines()]
     assert row["title"] == CONGRESS
@@ -239,7 +241,7 @@ def test_failures_stand_in_the_report_and_on_top_of_the_digest(
     }
     page = (tmp_path / "digests/2026-11-20/digest.html").read_text(encoding="utf-8")
     assert page.index("gone for good") < page.index("Narratives of the day")
-    assert "a browser check or captcha" in page
+    assert "answers with a check for browsers" in page
     assert "read in part" in page
     assert monitor("run", "--now", NOW, "--strict").returncode == 3
 

@@ -12,7 +12,9 @@ from monitor.records import (
 from monitor.reports import (
     Copy,
 )
-from monitor.stages.render import CSV_COLUMNS, render_digest
+from monitor.stages.render import render_digest
+from monitor.stages.rows import CSV_COLUMNS
+from monitor.text import show_controls
 from tests.factories import NOON, make_digest, make_health, make_row, make_score
 
 PIECES = [
@@ -102,7 +104,8 @@ def test_csv_and_json_lines_keep_the_text(digest):
     (row,) = (json.loads(line) for line in files["digest.jsonl"].split("\n")[:-1])
     assert row["title"] == digest.rows[0].title
     (cells,) = csv.DictReader(io.StringIO(files["digest.csv"].removeprefix("\ufeff"), newline=""))
-    assert cells["title"] in {digest.rows[0].title, f"'{digest.rows[0].title}"}
+    shown = show_controls(digest.rows[0].title)
+    assert cells["title"] in {shown, f"'{shown}"}
 
 
 @settings(deadline=None)

@@ -1,11 +1,9 @@
-from datetime import date
-
 import pytest
 
 from monitor.digests import check_writable, write_digest
 from monitor.errors import UsageError
 
-DAY = date(2026, 5, 14)
+DAY = "2026-05-14"
 FILES = {"digest.md": "# Зведення\n".encode(), "digest.csv": b"\xef\xbb\xbfday\r\n"}
 
 

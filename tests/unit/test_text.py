@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from monitor.text import clean_block, clean_line, count_words, find_tokens, fold, hash_texts, truncate
+from monitor.text import clean_block, clean_line, count_words, find_tokens, fold, hash_texts, show_controls, truncate
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,17 @@ def test_words_hold_their_marks_and_joiners(text: str, expected: int) -> None:
 )
 def test_tokens_are_words_as_they_stand(text: str, expected: list[str]) -> None:
     assert find_tokens(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        pytest.param("a\x00b\x1b", "a␀b␛", id="controls"),
+        pytest.param("\x7f\x85", "␡\ufffd", id="delete and C1"),
+        pytest.param("a\tb\r\nc", "a\tb\r\nc", id="white space"),
+        pytest.param("\ud800\ufffe\uffff", "\ufffd\ufffd\ufffd", id="no characters"),
+        pytest.param("🌉\u202eслово", "🌉\u202eслово", id="all else"),
+    ],
+)
+def test_what_xml_cannot_hold_is_shown(raw, shown):
+    assert show_controls(raw) == shown

@@ -273,7 +273,11 @@ def test_closing_ends_busy_children(pool, tmp_path):
 
 
 PARENT = """
+import signal
 import sys
+
+# A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from monitor.workers import WorkerPool
 from tests.unit.test_workers import write_pid_and_loop
 WorkerPool(1, timeout_s=300, max_memory_bytes=10**9).run(write_pid_and_loop, sys.argv[1])

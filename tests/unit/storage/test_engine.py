@@ -9,12 +9,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from monitor.errors import StoreError
 from monitor.storage import engine as engine_module
-from monitor.storage.engine import display_url, open_engine
-from monitor.storage.schema import metadata
+from monitor.storage.engine import SCHEMA_VERSION, display_url, open_engine
+from monitor.storage.reviewschema import metadata
 
 SEARCH_TABLES = ("revision_search", "search_progress")
 
@@ -33,11 +34,17 @@ def execute(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+def test_the_version_of_the_schema_is_that_of_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(Path(engine_module.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
+
+
 def test_a_new_store_gets_the_schema_of_this_version(tmp_path):
     path = tmp_path / "monitor.db"
     open_and_close(path)
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA_VERSION,)]
 
 
 def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path):

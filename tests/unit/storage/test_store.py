@@ -38,7 +38,8 @@ from monitor.reports import (
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.edits import find_vanished
 from monitor.storage.articles import CHUNK
-from monitor.storage.digests import day_bounds
+from monitor.storage.days import day_bounds
+from monitor.storage.pages import MAX_AGE
 from monitor.storage.store import COPY_MEMORY, SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_fetched, make_report, make_score
 
@@ -333,8 +334,14 @@ def want(store: SqlStore, *, max_chars: int | None = 100, at: datetime = NOON) -
 
 
 def page_of(store: SqlStore, text: str = "Полный текст страницы. " * 9, **changes) -> PageOutcome:
-    (request,) = store.load_thin(now=NOON + timedelta(days=9), feed_ids=["agency"], max_chars=None, limit=9)
+    (request,) = store.load_thin(now=NOON + timedelta(days=2), feed_ids=["agency"], max_chars=None, limit=9)
     return replace(PageOutcome(request, NOON, "fetched", page=PageText("Со страницы", text, "cd" * 32, 7)), **changes)
+
+
+def test_the_page_of_an_old_article_is_left_alone(store):
+    visit(store, entry())
+    assert want(store, at=NOON + MAX_AGE) == [entry().url]
+    assert want(store, at=NOON + MAX_AGE + timedelta(seconds=1)) == []
 
 
 def test_a_page_is_wanted_where_the_text_is_short(store):

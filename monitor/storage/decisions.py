@@ -1,0 +1,238 @@
+"""SQL about decisions: an audit trail to which rows are only ever added. Every function works within the caller's transaction.
+
+A decision is live while nothing supersedes it. Where a decision that replaced another one is taken back, the other one is stated
+again, so that the live decisions are always what the analysts mean now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select, update
+
+from monitor.decisions import Answer, Conflict, Decision, Judged, Kept, Span
+from monitor.stages.queue import judge_state
+from monitor.storage.reviewschema import decisions, review_items, users
+from monitor.storage.schema import articles, revisions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.decisions import Basis, Scheme
+
+_later = decisions.alias("later")
+
+
+def is_live() -> ColumnElement[bool]:
+    """Whether a decision still holds."""
+    is_superseded = exists(select(_later.c.id).where(_later.c.supersedes == decisions.c.id).correlate(decisions))
+    return ~is_superseded & (decisions.c.verdict != "undo")
+
+
+def take_write_lock(connection: Connection) -> None:
+    """Let nobody else write until the transaction ends, so that what is read now is still so when it is written."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _lock_item(connection: Connection, item_id: int) -> Any:
+    query = select(review_items, articles.c.current_revision).join(articles, articles.c.article_id == review_items.c.article_id)
+    return connection.execute(query.where(review_items.c.id == item_id).with_for_update(of=review_items)).first()
+
+
+def find_version(connection: Connection, article_id: str, narrative: str) -> int:
+    """The id of the last decision on an item, 0 where there is none."""
+    query = select(func.max(decisions.c.id)).where((decisions.c.article_id == article_id) & (decisions.c.asked == narrative))
+    return connection.execute(query).scalar() or 0
+
+
+def save_decision(
+    connection: Connection, item_id: int, answer: Answer, *, account_id: int, basis: Basis, made_at: datetime
+) -> Kept | Conflict:
+    """Record an answer to an item that the analyst saw on this basis; a conflict where that has changed."""
+    item = _lock_item(connection, item_id)
+    if item is None or item.state == "closed":
+        return Conflict("closed")
+    if not item.current_revision == item.revision == basis.revision:
+        return Conflict("revision")
+    if find_version(connection, item.article_id, item.narrative) != basis.version:
+        return Conflict("decision")
+    # A claim that has run out still says how the analyst came to the item, where nobody else took it.
+    scheme: Scheme = (item.claim_scheme or "chosen") if item.claimed_by == account_id else "chosen"
+    row = {
+        "article_id": item.article_id,
+        "revision": item.revision,
+        "asked": item.narrative,
+        "bundle": item.bundle,
+        "user_id": account_id,
+        "made_at": made_at,
+        "scheme": scheme,
+        "probability": item.probability if scheme == "sample" else None,
+        "flagged": item.flagged,
+        "supersedes": _find_own(connection, item, account_id),
+        **_answer_row(answer),
+    }
+    number = _insert(connection, row)
+    _update_state(connection, item)
+    return Kept(number)
+
+
+def _insert(connection: Connection, row: dict[str, Any]) -> int:
+    added = connection.execute(insert(decisions).returning(decisions.c.id), [row])
+    return int(added.scalar_one())
+
+
+def _answer_row(answer: Answer) -> dict[str, Any]:
+    span = answer.span
+    return {
+        "verdict": answer.verdict,
+        "narrative": answer.narrative,
+        "stance": answer.stance,
+        "span_field": span.field if span else None,
+        "span_start": span.start if span else None,
+        "span_end": span.end if span else None,
+        "note": answer.note,
+    }
+
+
+def _of_item(item: Any) -> ColumnElement[bool]:
+    return and_(
+        decisions.c.article_id == item.article_id, decisions.c.asked == item.narrative, decisions.c.revision == item.revision
+    )
+
+
+def _find_own(connection: Connection, item: Any, account_id: int) -> int | None:
+    """The analyst's live decision on the item, which a new one replaces."""
+    query = select(func.max(decisions.c.id)).where(_of_item(item) & is_live() & (decisions.c.user_id == account_id))
+    return connection.execute(query).scalar()
+
+
+def _update_state(connection: Connection, item: Any) -> None:
+    live = connection.execute(select(decisions.c.user_id, decisions.c.verdict).where(_of_item(item) & is_live())).all()
+    state = judge_state([(row.user_id, row.verdict) for row in live], wants_second=item.wants_second)
+    free = {"claimed_by": None, "claimed_until": None, "claim_scheme": None}
+    connection.execute(update(review_items).where(review_items.c.id == item.id).values(state=state, **free))
+
+
+def undo_decision(connection: Connection, decision_id: int, *, account_id: int, is_lead: bool, made_at: datetime) -> int | None:
+    """Take a live decision back (one's own, or as lead anybody's) and open its item again.
+
+    Gives the id of what records this; None where there is no such decision, it is somebody else's, or it no longer holds.
+    """
+    allowed = (decisions.c.id == decision_id) & is_live()
+    row = connection.execute(select(decisions).where(allowed if is_lead else allowed & (decisions.c.user_id == account_id))).first()
+    if row is None:
+        return None
+    before = None
+    if row.supersedes is not None:
+        before = connection.execute(select(decisions).where(decisions.c.id == row.supersedes)).one()
+    # Who corrected a decision and takes the correction back means what they first said.
+    is_own_correction = before is not None and before.verdict != "undo" and row.user_id == account_id
+    answer = _answer_row(_make_answer(before) if is_own_correction else Answer("undo"))
+    kept = ("article_id", "revision", "asked", "bundle", "scheme", "probability", "flagged")
+    values = {name: getattr(row, name) for name in kept} | answer
+    values |= {"user_id": account_id, "made_at": made_at, "supersedes": row.id}
+    number = _insert(connection, values)
+    is_item = (review_items.c.article_id == row.article_id) & (review_items.c.narrative == row.asked)
+    item = connection.execute(select(review_items).where(is_item)).first()
+    if item is not None and item.revision == row.revision and item.state != "closed":
+        _update_state(connection, item)
+    return number
+
+
+def _query_decisions() -> Select[Any]:
+    of_revision = (revisions.c.article_id == decisions.c.article_id) & (revisions.c.number == decisions.c.revision)
+    of_item = (review_items.c.article_id == decisions.c.article_id) & (review_items.c.narrative == decisions.c.asked)
+    return (
+        select(
+            decisions, users.c.name.label("account"), is_live().label("live"), revisions.c.title, review_items.c.id.label("item_id")
+        )
+        .join(users, users.c.id == decisions.c.user_id)
+        .outerjoin(revisions, of_revision)
+        .outerjoin(review_items, of_item)
+    )
+
+
+def load_decisions(
+    connection: Connection, *, account_id: int | None = None, before: int | None = None, limit: int
+) -> tuple[Decision, ...]:
+    """The latest decisions, of one account or all, the newest first; those with smaller ids than ``before``."""
+    query = _query_decisions()
+    if account_id is not None:
+        query = query.where(decisions.c.user_id == account_id)
+    if before is not None:
+        query = query.where(decisions.c.id < before)
+    return tuple(_make_decision(row) for row in connection.execute(query.order_by(decisions.c.id.desc()).limit(limit)))
+
+
+def load_decision(connection: Connection, decision_id: int) -> Decision | None:
+    """One decision."""
+    row = connection.execute(_query_decisions().where(decisions.c.id == decision_id)).first()
+    return _make_decision(row) if row is not None else None
+
+
+def load_article_decisions(connection: Connection, article_id: str) -> tuple[Decision, ...]:
+    """Everything ever decided of an article, the earliest first."""
+    query = _query_decisions().where(decisions.c.article_id == article_id).order_by(decisions.c.id)
+    return tuple(_make_decision(row) for row in connection.execute(query))
+
+
+def _make_decision(row: Any) -> Decision:
+    return Decision(
+        id=row.id,
+        article_id=row.article_id,
+        revision=row.revision,
+        asked=row.asked,
+        bundle=row.bundle,
+        account_id=row.user_id,
+        account=row.account,
+        made_at=row.made_at,
+        answer=_make_answer(row),
+        scheme=row.scheme,
+        probability=row.probability,
+        supersedes=row.supersedes,
+        is_live=bool(row.live),
+        title=row.title or "",
+        item_id=row.item_id,
+    )
+
+
+def _make_answer(row: Any) -> Answer:
+    span = Span(row.span_field, row.span_start, row.span_end) if row.span_field else None
+    return Answer(row.verdict, row.narrative, row.stance, span, row.note)
+
+
+def load_pairs(connection: Connection, *, since: datetime) -> tuple[tuple[str, Answer, Answer], ...]:
+    """The first two analysts' live answers on each item that two have answered: the narrative asked about, and both."""
+    is_answer = decisions.c.verdict.in_(("confirm", "reject", "unsure")) & (decisions.c.made_at >= since)
+    key = (decisions.c.article_id, decisions.c.asked, decisions.c.revision)
+    twice = select(*key).where(is_answer & is_live()).group_by(*key).having(func.count() > 1).subquery()
+    on = (
+        (decisions.c.article_id == twice.c.article_id)
+        & (decisions.c.asked == twice.c.asked)
+        & (decisions.c.revision == twice.c.revision)
+    )
+    rows: Sequence[Any] = connection.execute(
+        select(decisions).join(twice, on).where(is_answer & is_live()).order_by(*key, decisions.c.id)
+    ).all()
+    found: dict[tuple[str, str, int], list[Answer]] = {}
+    for row in rows:
+        found.setdefault((row.article_id, row.asked, row.revision), []).append(_make_answer(row))
+    return tuple((asked, answers[0], answers[1]) for (_, asked, _), answers in found.items() if len(answers) > 1)
+
+
+def load_judged(connection: Connection, *, since: datetime) -> tuple[Judged, ...]:
+    """The first live answer on each item of the random share."""
+    chosen = is_live() & (decisions.c.scheme == "sample") & (decisions.c.made_at >= since) & (decisions.c.verdict != "skip")
+    found: dict[tuple[str, str], Judged] = {}
+    for row in connection.execute(select(decisions).where(chosen).order_by(decisions.c.id)):
+        judged = Judged(row.asked, row.flagged, _make_answer(row), row.probability)
+        found.setdefault((row.article_id, row.asked), judged)
+    return tuple(found.values())
+
+
+def count_answers(connection: Connection, account_id: int) -> int:
+    """How many decisions an account ever made."""
+    query = select(func.count()).select_from(decisions).where(decisions.c.user_id == account_id)
+    return int(connection.execute(query).scalar_one())
