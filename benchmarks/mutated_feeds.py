@@ -198,6 +198,9 @@ def make_monsters() -> Iterator[Case]:
     yield Case("bomb of gzip", make_bomb(bytes(1_000_000), 400, zlib.MAX_WBITS | 16), "gzip")
     yield Case("bomb of deflate", make_bomb(b"<item>" * 500_000, 100, zlib.MAX_WBITS), "deflate")
     yield Case("bomb of many streams", gzip.compress(b"<item>" * 100_000, 1) * 2_000, "gzip")
+    yield Case("traces of double encoding", head + "°>".encode() * 3_000_000)
+    yield Case("references", head + b"&#5;" * 2_500_000)
+    yield Case("control characters", head + b"<item><\x01>" * 1_000_000)
     yield Case("spaces", b" " * 10_000_000)
     yield Case("letters", "я".encode("cp1251") * 10_000_000)
 

@@ -287,15 +287,17 @@ def _follow_causes(error: BaseException | None) -> Iterable[BaseException]:
 
 def _pack_error(error: BaseException) -> bytes:
     """The error as it can be unpickled: itself, or what it is made of where its constructor takes other arguments."""
+    why = "it comes out as another"
     for form in (error, (type(error), error.args, error.__dict__)):
         try:
             packed = pickle.dumps(form)
             again = _unpack_error(packed)
-        except Exception:  # noqa: BLE001, S112 - then the next form
+        except Exception as failure:  # noqa: BLE001 - whatever an error of foreign make does here, the next form may do
+            why = f"{type(failure).__name__}: {failure}"
             continue
         if str(again) == str(error) and again.args == error.args:
             return packed
-    return pickle.dumps(WorkerError(f"{type(error).__name__}: {error}"))
+    return pickle.dumps(WorkerError(f"{type(error).__name__}: {error} (the error itself cannot be handed over: {why})"))
 
 
 def _unpack_error(packed: bytes) -> BaseException:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The second halves of the commonest Russian vowels read as cp1251, and the first half of most letters read as Latin-1: single
 # characters are found ten times as quickly as pairs.
 _TRACES = ("ѕ", "°", "µ", "Ð")
+_TRACE = re.compile(f"[{''.join(_TRACES)}]")
 _MIN_LETTERS = 4
 _CYRILLIC = re.compile("[А-Яа-яЁёІіЇїЄєҐґ]")
 _COMMON = re.compile("[оаеитнсрвіОАЕИТНСРВІ]")
@@ -41,6 +45,11 @@ _MISREADINGS = _list_misreadings()
 def may_be_double(text: str) -> bool:
     """Whether a text holds a trace of double encoding; a quick look that is wrong now and then in one direction only."""
     return any(trace in text for trace in _TRACES)
+
+
+def find_traces(text: str) -> Iterator[int]:
+    """Where a text holds traces of double encoding."""
+    return (match.start() for match in _TRACE.finditer(text))
 
 
 def mend_double(text: str) -> str | None:

@@ -8,9 +8,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from email.message import Message
 from functools import cache
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
+from typing import TYPE_CHECKING
 
-from monitor.stages.double_encoding import may_be_double, mend_double
+from monitor.stages.double_encoding import find_traces, may_be_double, mend_double
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"'>]{1,40})""")
@@ -39,11 +43,16 @@ _LOWER_CYRILLIC = re.compile("[а-яіїєґё]")
 # Pairs of letters that make up a third of Russian and Ukrainian text, and a twentieth of letters in another order.
 _COMMON_PAIRS = tuple(re.findall("..", "стнотонаеновниравокоронелипогоералкареоспртаваанорлозалаолетвітикиії"))
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_WITHOUT_ILLEGAL = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
 _ILLEGAL_CHARS = [*(chr(code) for code in range(32) if code not in {9, 10, 13}), "\ufffe", "\uffff"]
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,16}|[0-9]{1,20});")
 _TAG_OR_ILLEGAL = re.compile(rf"<[^<>]*>|&[^;<&\s]{{0,12}};|{_ILLEGAL.pattern}")
 _FIRST_ITEM = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
-_TEXT_RUN = re.compile(r"[^<>]+")
+# More than any feed has; a document made of short runs would take many times as long to mend as to read.
+_MAX_MENDED_RUNS = 100_000
+_MAX_MARKED = 100_000
+_PIECE_CHARS = 65_536
+_BRACKET = re.compile("[<>]")
 _ASCII_BYTES = bytes(range(128))
 _MAX_SAMPLE_BYTES = 2_000
 _PROBE_BYTES = 600
@@ -82,9 +91,9 @@ def decode_with_repairs(body: bytes, content_type: str | None) -> DecodedDocumen
     raw, repairs = _decode(body, content_type)
     text = _XML_DECLARATION.sub("", raw.removeprefix("\ufeff"), count=1)
     text = text.replace(CONTROL_MARK, "").replace(DOUBLE_MARK, "")
-    mended = _mark_illegal(_REFERENCE.sub(_mend_reference, text) if "&#" in text else text)
+    mended = _mark_illegal(_substitute(_REFERENCE, _mend_reference, text, start="&") if "&#" in text else text)
     if may_be_double(mended):
-        mended = _TEXT_RUN.sub(_mend_run, mended)
+        mended = _mend_runs(mended)
     return DecodedDocument(mended, repairs, CONTROL_MARK in mended or DOUBLE_MARK in mended)
 
 
@@ -93,10 +102,27 @@ def _mark_illegal(text: str) -> str:
     # To look for one after the other takes a third of the time. No decoder gives surrogates.
     if not any(char in text for char in _ILLEGAL_CHARS):
         return text
+    if sum(1 for _ in islice(_ILLEGAL.finditer(text), _MAX_MARKED)) == _MAX_MARKED:
+        # Rubble; where in it something was mended says nothing.
+        return text.translate(_WITHOUT_ILLEGAL)
     first = _FIRST_ITEM.search(text)
     at, end = (first.start(), text.rfind(">")) if first else (len(text), len(text))
-    inner = _TAG_OR_ILLEGAL.sub(_mark_or_strip, text[at:end])
+    inner = _substitute(_TAG_OR_ILLEGAL, _mark_or_strip, text[at:end], start="<")
     return _ILLEGAL.sub("", text[:at]) + inner + _ILLEGAL.sub("", text[end:])
+
+
+def _substitute(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str, *, start: str) -> str:
+    """As ``pattern.sub``, piece by piece: a million matches are not held at once.
+
+    No match holds the character ``start`` but at its beginning.
+    """
+    pieces: list[str] = []
+    begin = 0
+    while (cut := text.find(start, begin + _PIECE_CHARS)) >= 0:
+        pieces.append(pattern.sub(replace, text[begin:cut]))
+        begin = cut
+    pieces.append(pattern.sub(replace, text[begin:]))
+    return "".join(pieces)
 
 
 def _mark_or_strip(match: re.Match[str]) -> str:
@@ -104,9 +130,25 @@ def _mark_or_strip(match: re.Match[str]) -> str:
     return CONTROL_MARK if len(found) == 1 else _ILLEGAL.sub("", found)
 
 
-def _mend_run(match: re.Match[str]) -> str:
-    mended = mend_double(match.group())
-    return match.group() if mended is None else mended + DOUBLE_MARK
+def _mend_runs(text: str) -> str:
+    """The text with every run between tags that was encoded twice mended. Only runs with a trace of it are looked at."""
+    parts: list[str] = []
+    done = looked_at = 0
+    for at in find_traces(text):
+        if at < done:
+            continue
+        if (looked_at := looked_at + 1) > _MAX_MENDED_RUNS:
+            break
+        start = max(text.rfind("<", done, at), text.rfind(">", done, at), done - 1) + 1
+        bracket = _BRACKET.search(text, at)
+        end = bracket.start() if bracket else len(text)
+        mended = mend_double(text[start:end])
+        if mended is not None:
+            parts += (text[done:start], mended, DOUBLE_MARK)
+        else:
+            parts.append(text[done:end])
+        done = end
+    return "".join([*parts, text[done:]])
 
 
 def _decode(body: bytes, content_type: str | None) -> tuple[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 from html.entities import html5
 from typing import TYPE_CHECKING
@@ -187,8 +187,12 @@ def _clip(text: str) -> tuple[str, int]:
     root_end = _ROOT_END.search(text, cut_at)
     if root_end is None:
         return text[:cut_at], beyond
-    ends = [match.end() for match in _ITEM_END.finditer(text, cut_at)]
-    return text[:cut_at] + (text[ends[-1] :] if ends else root_end.group()), beyond
+    last = _find_last(_ITEM_END, text, cut_at)
+    return text[:cut_at] + (text[last.end() :] if last else root_end.group()), beyond
+
+
+def _find_last(pattern: re.Pattern[str], text: str, start: int = 0) -> re.Match[str] | None:
+    return next(iter(deque(pattern.finditer(text, start), maxlen=1)), None)
 
 
 def _require_feed(raw: RawFeed, text: str) -> None:
@@ -204,8 +208,8 @@ def _ends_inside_item(text: str) -> bool:
     """Whether the last item that begins does not end."""
     if _ROOT_END.search(text):
         return False
-    starts = [match.start() for match in _ITEM_START.finditer(text)]
-    return bool(starts) and _ITEM_END.search(text, starts[-1]) is None
+    last = _find_last(_ITEM_START, text)
+    return last is not None and _ITEM_END.search(text, last.start()) is None
 
 
 def _describe_damage(problem: str | None, clipped: int) -> str | None:

@@ -26,7 +26,7 @@ from monitor.stages.articles import decide_entries
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.store import SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_score
-from tests.unit.storage.test_store import keep
+from tests.unit.storage.stores import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

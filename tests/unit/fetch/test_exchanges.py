@@ -19,7 +19,7 @@ from monitor.records import (
     PageRequest,
 )
 from tests.factories import NOON, make_feed
-from tests.unit.fetch.test_client import FEED, LIMITS, NEW, answer, assert_failed, fetch, serve
+from tests.unit.fetch.loopback import FEED, LIMITS, NEW, answer, assert_failed, fetch, serve
 
 KNOWN = FeedState(etag='"v1"')
 

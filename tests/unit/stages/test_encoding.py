@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.stages.double_encoding import mend_double
 from monitor.stages.encoding import decode_document, decode_with_repairs
@@ -122,3 +126,28 @@ def test_a_field_that_was_encoded_twice_is_marked() -> None:
     decoded = decode_with_repairs(f"<rss><item><title>{doubled}</title><b>Порт</b></item></rss>".encode(), None)
 
     assert decoded.text == "<rss><item><title>Паром вышел\ufdd1</title><b>Порт</b></item></rss>"
+
+
+AS_CP1251, AS_LATIN = "Крым".encode().decode("cp1251"), "Мост".encode().decode("latin-1")
+RUNS = st.lists(st.sampled_from(["<b>", "</b>", ">", "<", "Порт", " ", "°", "Ð", AS_CP1251, AS_LATIN]), max_size=30).map("".join)
+
+
+@given(RUNS)
+def test_every_run_between_tags_is_mended_by_itself(text):
+    decoded = decode_with_repairs(text.encode(), None)
+    runs = re.sub(r"[^<>]+", lambda match: mend_double(match.group()) or match.group(), text)
+    assert decoded.text.replace("\ufdd1", "") == runs
+
+
+@given(st.integers(0, 300), st.integers(0, 30), st.sampled_from(["По\x03рт ", "<b\x02>", "&am\x04p; ", "&#5;", "&#150;", "порт "]))
+def test_a_long_document_is_mended_as_a_short_one(before, times, piece):
+    """Longer than the pieces in which it is gone through, wherever one of them ends."""
+    filler = "<i>порт</i> " * 6_000
+    short = decode_with_repairs(f"<rss><item>{piece * times}</item></rss>".encode(), None).text
+    long = decode_with_repairs(f"<rss><item>{filler}{'.' * before}{piece * times}</item></rss>".encode(), None).text
+    assert long == short.replace("<item>", f"<item>{filler}{'.' * before}")
+
+
+def test_rubble_is_read_without_marks():
+    decoded = decode_with_repairs(("<rss><item><title>По\x03рт</title>" + "\x01" * 100_000 + "</item></rss>").encode(), None)
+    assert (decoded.text, decoded.is_marked) == ("<rss><item><title>Порт</title></item></rss>", False)

@@ -291,3 +291,25 @@ def test_any_bytes_give_a_clean_text_or_a_named_failure(body: bytes, content_typ
         assert page.text == page.text.strip()
         assert not set(page.text) & set("\x00\x05\u202e")
     assert kind in {"", *KINDS}
+
+
+@pytest.mark.parametrize("frame", ["nav", "aside", "menu"])
+def test_a_frame_that_was_not_closed_does_not_take_the_article_with_it(frame: str) -> None:
+    page = make_page().replace("<nav>", f"<{frame}>").replace("</nav>", "")
+
+    assert read(page).text.count(FIRST) == 4
+
+
+def test_what_takes_no_part_in_an_article_is_not_in_it() -> None:
+    aside = "<noscript>Включите сценарии</noscript><select><option>Керчь</option></select><footer>Редакция</footer>"
+    text = read(make_page().replace("</h1>", f"</h1>{aside}")).text
+
+    assert text.count(FIRST) == 4
+    assert not any(word in text for word in ("Включите", "Керчь", "Редакция"))
+
+
+def test_the_address_that_the_page_calls_its_own_is_kept_although_its_links_are_dropped() -> None:
+    head = '<link rel="canonical" href="/news/1"><meta property="article:published_time" content="2026-05-14">'
+    page = read(make_page(head=head))
+
+    assert (page.canonical_url, page.published_raw) == ("https://bereg.example/news/1", "2026-05-14")

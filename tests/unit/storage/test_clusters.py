@@ -8,9 +8,8 @@ from sqlalchemy import func, select
 from monitor.storage.clusters import MEMORY, cluster_pending
 from monitor.storage.schema import articles, copy_texts
 from tests.factories import NOON
-from tests.unit.storage.test_store import CLEAN, assess_pending, entry, store, visit
+from tests.unit.storage.stores import CLEAN, assess_pending, entry, visit
 
-__all__ = ["store"]
 BODY = " ".join(f"слово{n}" for n in range(120))
 NEAR = BODY.replace("слово60 ", "иначе ")
 OTHER = " ".join(f"другое{n}" for n in range(120))

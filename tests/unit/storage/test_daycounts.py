@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from monitor.records import Assessment, PageOutcome, PageRequest, PageText
 from monitor.storage.store import SqlStore
 from tests.factories import NOON, make_feed, make_score
-from tests.unit.storage.test_store import LONG, assess_pending, entry, load_digest, visit
+from tests.unit.storage.stores import LONG, assess_pending, entry, load_digest, visit
 
 DAY = date(2026, 5, 14)
 FEEDS = (make_feed("agency", outlet="Маяк"), make_feed("pier", outlet="Причал"))

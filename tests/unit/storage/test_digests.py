@@ -9,9 +9,7 @@ from monitor.errors import FetchError
 from monitor.records import Assessment, FeedState, NotModified, Visit
 from monitor.reports import PageCounts, RunError
 from tests.factories import BUNDLE, NOON, make_feed, make_fetched, make_report, make_score
-from tests.unit.storage.test_store import CLEAN, DAY, FLAGGED, LONG, assess_pending, entry, fetch, load_digest, store, visit
-
-__all__ = ["store"]
+from tests.unit.storage.stores import CLEAN, DAY, FLAGGED, LONG, assess_pending, entry, fetch, load_digest, visit
 
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 FACTS = BundleFacts({"fake_loyalty": 0.9, "kyiv_terror": 0.8}, ("ru", "uk"))

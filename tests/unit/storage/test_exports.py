@@ -8,7 +8,7 @@ from monitor.records import Assessment
 from monitor.storage.articles import CHUNK
 from monitor.storage.store import SqlStore
 from tests.factories import BUNDLE, NOON, make_feed, make_score
-from tests.unit.storage.test_store import CLEAN, DAY, LONG, assess_pending, entry, load_digest, visit
+from tests.unit.storage.stores import CLEAN, DAY, LONG, assess_pending, entry, load_digest, visit
 
 ZONE = "Europe/Kyiv"
 

@@ -16,7 +16,7 @@ from monitor.stages.searchquery import parse_query
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.store import SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_score
-from tests.unit.storage.test_store import keep
+from tests.unit.storage.stores import keep
 
 HOUR = timedelta(hours=1)
 THRESHOLDS = {"fake_loyalty": 0.5, "crimea_always_russian": 0.5}
