@@ -6,8 +6,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.text import Text
 
 from monitor.console import Options, common_options, print_json
 from monitor.errors import EXIT_DONE
@@ -97,6 +95,8 @@ def _snip(hit: SearchHit, found: Found) -> Snippet:
 
 def _print_hits(found: Found) -> None:
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     page, console = found.page, Console(highlight=False, soft_wrap=True)
     for hit in page.hits:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from monitor.stages.edits import diff_texts, shorten_diff
+from monitor.stages.parse import REPAIRS
 from monitor.stages.rows import iso
 from monitor.text import truncate
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MIN_SHOWN_SCORE = 0.1
 MAX_SHOWN_DIFF = 1_000
+WIDTH = 110
 
 
 def render_history(history: ArticleHistory, name_of: Callable[[str], str], thresholds: dict[str, float]) -> str:
@@ -29,7 +32,9 @@ def render_history(history: ArticleHistory, name_of: Callable[[str], str], thres
 
     ``thresholds`` are those of the bundle in use, by narrative.
     """
-    lines = [f"Article {history.article_id}", f"  identity  {history.identity}", "", "Seen"]
+    lines = [f"Article {history.article_id}", f"  identity  {history.identity}", "", "In short"]
+    lines += [line for sentence in _sum_up(history, name_of, thresholds) for line in _wrap(sentence)]
+    lines += ["", "Seen"]
     lines += [f"  {iso(p.first_seen_at)}  {p.outlet} ({p.feed_id})  {p.url or 'no link'}" for p in history.copies]
     lines += _describe_absence(history)
     last: dict[str, RevisionHistory] = {}
@@ -43,6 +48,55 @@ def render_history(history: ArticleHistory, name_of: Callable[[str], str], thres
         if not revision.assessments and not revision.is_variant:
             lines.append("  not assessed yet: the next run does it")
     return "\n".join(lines) + "\n"
+
+
+def _wrap(sentence: str) -> list[str]:
+    return textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _sum_up(history: ArticleHistory, name_of: Callable[[str], str], thresholds: dict[str, float]) -> Iterator[str]:
+    """The article's story in a few sentences: what the model says, where it began, what became of it, how to check it."""
+    current = next((one for one in history.revisions if one.number == history.current_revision), None)
+    yield _tell_verdict(current, name_of, thresholds)
+    if history.copies:
+        outlets = dict.fromkeys(copy.outlet for copy in history.copies)
+        first = f"First seen in {history.copies[0].outlet} at {iso(history.copies[0].first_seen_at)}"
+        yield f"{first}; since then in {len(outlets) - 1} more outlets." if len(outlets) > 1 else f"{first}, and nowhere else."
+    edits = sum(not one.is_variant and one.source == "feed" for one in history.revisions) - 1
+    if edits > 0:
+        yield f"It was edited {'once' if edits == 1 else f'{edits} times'}; what changed stands below."
+    if history.gone_at or history.vanished_at:
+        yield "It was taken down."
+    for word in current.repairs if current else ():
+        yield f"Mended in reading: {REPAIRS.get(word, word)}"
+    if current and current.archive_sequence is not None:
+        show = f"monitor archive show {current.archive_sequence} --body"
+        yield f"The bytes as fetched: `{show}`; that nobody changed them: `monitor archive verify`."
+
+
+def _tell_verdict(current: RevisionHistory | None, name_of: Callable[[str], str], thresholds: dict[str, float]) -> str:
+    answers = [answer for answer in current.assessments if not answer.failure] if current else []
+    if not answers:
+        return "No answer of the model yet."
+    scores = answers[-1].narratives
+    if flagged := [score for score in scores if score.flagged]:
+        best = flagged[0]
+        told = f"Flagged: it promotes “{name_of(best.id)}”, says the model (score {best.score:.2f}{_tell_limit(best, thresholds)})"
+        quoted = f", because of: “{truncate(' '.join(best.evidence[0].text.split()), 200)}”" if best.evidence else "."
+        return told + quoted
+    if carried := [score for score in scores if score.is_carried]:
+        best = carried[0]
+        return f"Not flagged: it tells of “{name_of(best.id)}” (score {best.score:.2f}), but {best.stance} it."
+    if scores and scores[0].score >= MIN_SHOWN_SCORE:
+        best = scores[0]
+        nearest = f"nearest is “{name_of(best.id)}” at {best.score:.2f}{_tell_limit(best, thresholds)}"
+        return f"Not flagged: nothing reaches its threshold; {nearest}."
+    return "Not flagged: it carries no known narrative."
+
+
+def _tell_limit(score: NarrativeScore, thresholds: dict[str, float]) -> str:
+    limit = thresholds.get(score.id)
+    return "" if limit is None else f", threshold {limit:.2f}"
 
 
 def _describe_absence(history: ArticleHistory) -> Iterator[str]:

@@ -122,3 +122,42 @@ def test_a_failure_is_told_instead_of_scores():
     shown = explain(make_revision(assessments=assessed(failure="текст не читается")))
     assert "failed: текст не читается" in shown
     assert "no narrative reaches" not in shown
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        pytest.param(
+            (make_score(score=0.9, evidence=(Evidence("text", 0, 9, "Все за."),)),),
+            "Flagged: it promotes “Имя fake_loyalty”, says the model (score 0.90, threshold 0.55), because of: “Все за.”",
+            id="flagged",
+        ),
+        pytest.param(
+            (make_score(score=0.9, stance="refutes", flagged=False),),
+            "Not flagged: it tells of “Имя fake_loyalty” (score 0.90), but refutes it.",
+            id="refutes",
+        ),
+        pytest.param(
+            (make_score(score=0.3, is_carried=False, flagged=False),),
+            "Not flagged: nothing reaches its threshold; nearest is “Имя fake_loyalty” at 0.30, threshold 0.55.",
+            id="below",
+        ),
+        pytest.param((), "Not flagged: it carries no known narrative.", id="nothing"),
+    ],
+)
+def test_it_begins_with_the_verdict_in_a_sentence(scores, expected):
+    shown = explain(make_revision(assessments=assessed(*scores)))
+    short = " ".join(shown[shown.index("In short") : shown.index("Seen")].split())
+    assert expected in short
+    assert "First seen in Вести полуострова at 2026-05-14T12:00:00Z; since then in 1 more outlets." in short
+
+
+def test_the_short_story_tells_of_edits_repairs_and_where_the_bytes_are():
+    first = make_revision(1)
+    second = make_revision(2, title="Жители не поддержали", repairs=("date_zone",), archive_sequence=7)
+    shown = explain(first, second, current=2)
+    short = " ".join(shown[shown.index("In short") : shown.index("Seen")].split())
+    assert "No answer of the model yet." in short
+    assert "It was edited once" in short
+    assert "Mended in reading: The date has no zone; the feed's was assumed." in short
+    assert "`monitor archive show 7 --body`" in short
