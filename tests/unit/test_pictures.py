@@ -105,6 +105,9 @@ def test_names_in_any_script_are_drawn_without_a_word(name):
 
 
 def test_a_single_article_makes_a_picture_too():
-    draw(replace(CHARTS[0], values=((0, 1), (0, 0))))
-    draw(replace(CHARTS[1], labels=("a",), flagged=(1,)))
-    draw(replace(CHARTS[2], labels=("a",), hours=((0.0, 0.0, 0.0),)))
+    single = [
+        replace(CHARTS[0], values=((0, 1), (0, 0))),
+        replace(CHARTS[1], labels=("a",), flagged=(1,)),
+        replace(CHARTS[2], labels=("a",), hours=((0.0, 0.0, 0.0),)),
+    ]
+    assert all(content for chart in single for content in draw(chart).files.values())
