@@ -18,6 +18,7 @@ from monitor.exportcommands import export
 from monitor.feedcommands import feeds
 from monitor.notifycommands import notify
 from monitor.reviewcommands import review, users
+from monitor.searchcommands import search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,6 +357,7 @@ def doctor(options: Options) -> int:
 cli.add_command(feeds)
 cli.add_command(export)
 cli.add_command(notify)
+cli.add_command(search)
 cli.add_command(review)
 cli.add_command(users)
 

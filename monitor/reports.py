@@ -28,6 +28,53 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchFilters:
+    """What else a found text must be; empty and None do not filter.
+
+    ``since`` and ``until`` (itself left out) bound when it was fetched.
+    """
+
+    narratives: tuple[str, ...] = ()
+    stance: str | None = None
+    outlets: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    flagged: bool | None = None
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """The newest text of an article that fits a search, with the bundle's answer; ``narratives`` are those at their threshold."""
+
+    revision_id: int
+    article_id: str
+    revision: int
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    outlet: str
+    feed_id: str
+    language: str | None
+    fetched_at: datetime
+    flagged: bool
+    narratives: tuple[NarrativeScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Some of the articles found. ``total`` counts articles, up to a limit (``is_more``); ``next`` asks for the following page."""
+
+    total: int
+    is_more: bool
+    hits: tuple[SearchHit, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class UntoldArticle:
     """A flagged article that a channel was not told of yet, with its best narrative."""
 

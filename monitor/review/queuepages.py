@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.decisions import ORDERS, Filters
+from monitor.errors import UsageError
 from monitor.review.links import read_after, read_number, read_view, write_after
+from monitor.stages.searchquery import parse_query
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -44,9 +46,13 @@ def show_queue(call: Call) -> Response:
 
 
 def search(call: Call) -> Response:
-    """Articles that hold all words asked for."""
+    """Articles of which some text fits what is asked for."""
     query = call.query.get("q", "").strip()[:MAX_QUERY_CHARS]
-    rows = call.parts.store.search(query, limit=SEARCH_ROWS) if query else ()
+    try:
+        terms = parse_query(query)
+    except UsageError:  # half a quotation, or signs alone: nothing is found, as the page then says
+        terms = ()
+    rows = call.parts.store.search(terms, limit=SEARCH_ROWS) if terms else ()
     return call.render("search.html.j2", query=query, rows=rows, limit=SEARCH_ROWS)
 
 

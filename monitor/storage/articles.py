@@ -221,25 +221,6 @@ def index_text(connection: Connection) -> None:
     connection.execute(text("UPDATE search_progress SET last_revision_id = :last"), {"last": last})
 
 
-def search_articles(connection: Connection, query: str, *, limit: int) -> list[str]:
-    """Ids of articles of which some revision holds all words of ``query``, newest first."""
-    words = [word for word in query.replace('"', " ").replace("\0", " ").split() if any(char.isalnum() for char in word)]
-    if not words:
-        return []
-    if connection.dialect.name == "sqlite":
-        matching = text("SELECT rowid AS id FROM revision_search WHERE revision_search MATCH :query").bindparams(
-            query=" ".join(f'"{word}"' for word in words)
-        )
-    else:
-        matching = text("SELECT id FROM revisions WHERE search @@ plainto_tsquery('simple', :query)").bindparams(
-            query=" ".join(words)
-        )
-    hits = matching.columns(revisions.c.id).subquery()
-    newest = func.max(revisions.c.fetched_at).label("newest")
-    statement = select(revisions.c.article_id, newest).join(hits, hits.c.id == revisions.c.id).group_by(revisions.c.article_id)
-    return [row.article_id for row in connection.execute(statement.order_by(newest.desc(), revisions.c.article_id).limit(limit))]
-
-
 def find_article_id(connection: Connection, reference: str, *, identity: str | None) -> str | None:
     """The article that an id, an identity or an entry's link names."""
     named = (articles.c.article_id == reference) | (articles.c.identity == (identity or reference))

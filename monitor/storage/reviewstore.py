@@ -10,7 +10,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreError
-from monitor.storage import accounts, articles, decisions, health, histories, queue, reviewstats
+from monitor.reports import SearchFilters
+from monitor.storage import accounts, decisions, health, histories, queue, reviewstats, search
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
     from monitor.reports import ArticleHistory
     from monitor.stages.health import FeedRecord
+    from monitor.stages.searchquery import Term
 
 
 class ReviewStore:
@@ -252,10 +254,11 @@ class ReviewStore:
         with self._begin() as connection:
             return reviewstats.load_day_counts(connection, first=first, last=last)
 
-    def search(self, query: str, *, limit: int) -> tuple[QueueRow, ...]:
-        """Articles of which some revision holds all words of ``query``, newest first."""
+    def search(self, terms: tuple[Term, ...], *, limit: int) -> tuple[QueueRow, ...]:
+        """Articles of which some text fits what is searched for, newest first."""
         with self._begin() as connection:
-            return reviewstats.load_found(connection, articles.search_articles(connection, query, limit=limit))
+            found = search.search_texts(connection, terms, SearchFilters(), bundle="", limit=limit)
+            return reviewstats.load_found(connection, [hit.article_id for hit in found.hits])
 
     def load_history(self, article_id: str) -> ArticleHistory | None:
         """Everything about an article."""

@@ -21,6 +21,7 @@ from monitor.storage import (
     histories,
     notifications,
     pages,
+    search,
 )
 from monitor.storage.engine import display_url, open_engine
 
@@ -53,9 +54,12 @@ if TYPE_CHECKING:
         FeedHealth,
         RankedRevision,
         RunReport,
+        SearchFilters,
+        SearchPage,
         UntoldArticle,
     )
     from monitor.stages.health import FeedRecord
+    from monitor.stages.searchquery import Term
 
 # Two equal texts further apart than this are two articles (a greeting repeated every year).
 COPY_MEMORY = timedelta(days=7)
@@ -250,7 +254,16 @@ class SqlStore:
         with self._begin() as connection:
             return articles.load_current(connection, after=after, limit=limit)
 
-    def search(self, query: str, *, limit: int) -> list[str]:
-        """Ids of articles of which some revision holds all words of ``query``, newest first."""
+    def search(
+        self,
+        terms: tuple[Term, ...],
+        filters: SearchFilters,
+        *,
+        bundle: str,
+        limit: int,
+        after: str | None = None,
+        by_rank: bool = False,
+    ) -> SearchPage:
+        """One page of articles with a text that fits, newest or best first; see `monitor.storage.search`."""
         with self._begin() as connection:
-            return articles.search_articles(connection, query, limit=limit)
+            return search.search_texts(connection, terms, filters, bundle=bundle, limit=limit, after=after, by_rank=by_rank)

@@ -12,6 +12,7 @@ from monitor.records import Assessment
 from monitor.stages.articles import article_id_for, decide_entries
 from monitor.stages.queue import make_questions
 from monitor.stages.rows import make_row_values
+from monitor.stages.searchquery import parse_query
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.store import SqlStore
 from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_score
@@ -443,7 +444,7 @@ def test_the_digest_tells_of_decisions(store, pipeline, item, answers, told):
 
 def test_search_finds_the_article_and_its_item(store, pipeline, item):
     pipeline.index_text()
-    [found] = store.search("Заголовок only", limit=5)
+    [found] = store.search(parse_query("Заголовок only"), limit=5)
     assert store.find_item(found.article_id) == item
     assert store.find_item("0" * 16) is None
     assert found.outlet == "Outlet agency"
