@@ -36,7 +36,7 @@ def is_any_pair(
         each = select(func.json_extract(listed.c.value, "$[0]"), func.json_extract(listed.c.value, "$[1]"))
         return tuple_(*columns).in_(each)
     halves = [bindparam(None, [pair[place] for pair in pairs], type_=ARRAY(String)) for place in (0, 1)]
-    unnested = func.unnest(*halves).table_valued("first", "second")
+    unnested = func.unnest(*halves).table_valued("first", "second").render_derived(name="pair")
     return tuple_(*columns).in_(select(unnested.c.first, unnested.c.second))
 
 
