@@ -276,7 +276,7 @@ def _serialize(model: Model, settings: Mapping[str, Any]) -> dict[str, bytes]:
     lists = {"prefixes.txt": vocabulary.prefixes, "groups.txt": vocabulary.groups}
     return {
         "bundle.json": (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(),
-        "weights.npz": _pack(_collect_arrays(model)),
+        "weights.npz": pack_arrays(_collect_arrays(model)),
         **{name: "".join(f"{feature}\n" for feature in features).encode() for name, features in lists.items()},
     }
 
@@ -317,7 +317,8 @@ def _collect_arrays(model: Model) -> dict[str, NDArray[np.floating]]:
     return arrays
 
 
-def _pack(arrays: Mapping[str, NDArray[np.floating]]) -> bytes:
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as the bytes of an ``.npz`` file that is read without unpickling anything."""
     # Zip entries get a fixed date: same model, same bytes.
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

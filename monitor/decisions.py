@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from monitor.records import FieldName, Stance
+    from monitor.records import Document, FieldName, Stance
 
 Role = Literal["analyst", "lead"]
 ROLES: tuple[Role, ...] = ("analyst", "lead")
@@ -157,6 +157,15 @@ class Decision:
     is_live: bool = True
     title: str = ""
     item_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedText:
+    """A revision of an article with its live decisions, the earliest first. ``group`` is one for all copies of its story."""
+
+    document: Document
+    group: str
+    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)

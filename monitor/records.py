@@ -8,9 +8,10 @@ Times are aware datetimes in UTC. Scores are probabilities in 0..1. Offsets coun
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from monitor.errors import FetchError
@@ -384,11 +385,26 @@ class PendingRevision:
     document: Document
 
 
+class Mark(NamedTuple):
+    """A passage that a person marked: characters ``start`` to ``end`` of the named field."""
+
+    field: FieldName
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text with its gold labels: narrative id → stance. ``group`` keeps variants of one text together."""
+    """A text with its gold labels: narrative id → stance. ``group`` keeps variants of one text together.
+
+    ``known`` are the narratives of which anything is said, carried or not (None: all); ``weight`` is what the text counts in
+    training beside the corpus's 1; ``marks`` has the sentence that carries a narrative, where somebody marked it.
+    """
 
     document: Document
     labels: dict[str, Stance]
     group: str
     kind: str = ""
+    known: frozenset[str] | None = None
+    weight: float = 1.0
+    marks: Mapping[str, Mark] = field(default_factory=dict)

@@ -6,12 +6,14 @@ again, so that the live decisions are always what the analysts mean now.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select, update
 
-from monitor.decisions import Answer, Conflict, Decision, Judged, Kept, Span
+from monitor.decisions import Answer, Conflict, DecidedText, Decision, Judged, Kept, Span
 from monitor.stages.queue import judge_state
+from monitor.storage.articles import CHUNK, make_document
 from monitor.storage.reviewschema import decisions, review_items, users
 from monitor.storage.schema import articles, revisions
 
@@ -201,6 +203,26 @@ def _make_decision(row: Any) -> Decision:
 def _make_answer(row: Any) -> Answer:
     span = Span(row.span_field, row.span_start, row.span_end) if row.span_field else None
     return Answer(row.verdict, row.narrative, row.stance, span, row.note)
+
+
+def load_decided(connection: Connection) -> tuple[DecidedText, ...]:
+    """Every revision with answers that still hold, in the order of their articles, with all of these answers."""
+    key = (decisions.c.article_id, decisions.c.revision)
+    is_answer = decisions.c.verdict.in_(("confirm", "reject", "unsure"))
+    found: dict[tuple[str, int], list[Decision]] = {}
+    for row in connection.execute(_query_decisions().where(is_answer & is_live()).order_by(*key, decisions.c.id)):
+        found.setdefault((row.article_id, row.revision), []).append(_make_decision(row))
+    texts: list[DecidedText] = []
+    article_ids = sorted({article_id for article_id, _ in found})
+    for start in range(0, len(article_ids), CHUNK):
+        is_chosen = revisions.c.article_id.in_(article_ids[start : start + CHUNK])
+        query = select(revisions, func.coalesce(articles.c.cluster, articles.c.id).label("group"))
+        query = query.join(articles, articles.c.article_id == revisions.c.article_id).where(is_chosen)
+        for row in connection.execute(query.order_by(revisions.c.article_id, revisions.c.number)):
+            if answers := found.get((row.article_id, row.number)):
+                document = replace(make_document(row), id=f"{row.article_id}#{row.number}")
+                texts.append(DecidedText(document, f"cluster-{row.group}", tuple(answers)))
+    return tuple(texts)
 
 
 def load_pairs(connection: Connection, *, since: datetime) -> tuple[tuple[str, Answer, Answer], ...]:

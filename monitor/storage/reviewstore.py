@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Basis,
         Conflict,
         DayCount,
+        DecidedText,
         Decision,
         Filters,
         Item,
@@ -231,6 +232,11 @@ class ReviewStore:
         """Everything ever decided of an article."""
         with self._begin() as connection:
             return decisions.load_article_decisions(connection, article_id)
+
+    def load_decided(self) -> tuple[DecidedText, ...]:
+        """Every revision with answers that still hold, and these."""
+        with self._begin() as connection:
+            return decisions.load_decided(connection)
 
     def load_pairs(self, *, since: datetime) -> tuple[tuple[str, Answer, Answer], ...]:
         """Answers of two analysts to one question."""

@@ -51,12 +51,19 @@ def _join_lines(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in [*lines, ""])
 
 
+def _describe_decisions(settings: Mapping[str, Any]) -> str:
+    if not settings.get("decided_texts"):
+        return "none"
+    return f"on {settings['decided_texts']} texts, SHA-256 `{settings['decisions_sha256']}`"
+
+
 def _describe(settings: Mapping[str, Any]) -> list[str]:
     return [
         "A model that scores passages of Russian, Ukrainian and English news for known pro-Kremlin narratives, and judges",
         "whether the text promotes, reports or refutes them.",
         "",
         f"- Corpus: {settings['corpus_texts']} texts, SHA-256 `{settings['corpus_sha256']}`.",
+        f"- Decisions of analysts: {_describe_decisions(settings)}.",
         f"- Codebook: version {settings['codebook_version']}, SHA-256 `{settings['codebook_sha256']}`.",
         f"- Seed {settings['seed']}; made with {', '.join(f'{name} {number}' for name, number in settings['made_with'].items())}.",
         "- Trained on passages written for this purpose as examples of each narrative, stance and near miss. They are short,",

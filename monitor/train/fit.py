@@ -7,6 +7,7 @@ calibration, thresholds and all figures of the card come from those answers.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,14 +37,18 @@ from monitor.stages.classify import (
 from monitor.stages.cues import has_fact_check_label, is_contested
 from monitor.stages.features import Vocabulary, fold_word, learn_vocabulary
 from monitor.stages.windows import Reading, read_document
+from monitor.train.decided import is_decided
 from monitor.train.design import Design
+from monitor.train.thresholds import choose_least_promotes, choose_thresholds, fit_calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from monitor.ports import Encoder
+    from monitor.records import Mark
+    from monitor.stages.windows import Window
 
 FOLDS = 5
 MIN_PROMOTING = 20
@@ -55,17 +60,11 @@ ENCODER_C = 8.0
 CUE_SCALE = 0.25
 # What the encoder's margins weigh beside the first stage's; chosen by cross-validation (docs/explanation/model.md).
 SECOND_WEIGHT = 0.2
-MIN_PRECISION = 0.9
-MIN_THRESHOLD = 0.5
-# What a feed holds, against what the corpus holds: of ten items one promotes something, one reports or refutes it, and of the
-# others a third speaks of the same things.
-FEED_MIX = {"promotes": 0.1, "others": 0.1, "near_miss": 0.25, "none": 0.55}
 # A narrative below this margin is no candidate for a flag, so its stance need not be held out.
 LIKELY_MARGIN = -1.5
 LOWEST_MARGIN = -40.0
-MAX_FALSE_PROMOTES = 0.03
-# Where a text says outright that something told is not so, fact-checkers are the rule: only near certainty will do.
-MIN_PROMOTES_CONTESTED = 0.97
+# Beyond any margin: among a text's windows, one with the marked sentence is the strongest.
+MARKED_BONUS = 1e3
 ENCODED_AT_ONCE = 512
 
 
@@ -92,6 +91,30 @@ class Labelled:
     def carries(self, narrative: str) -> NDArray[np.bool_]:
         """Which texts carry a narrative."""
         return np.array([narrative in text.labels for text in self.texts], dtype=bool)
+
+    def knows(self, narrative: str) -> NDArray[np.bool_]:
+        """Of which texts it is known whether they carry a narrative."""
+        return np.array([text.known is None or narrative in text.known for text in self.texts], dtype=bool)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """What each text counts."""
+        return np.array([text.weight for text in self.texts], dtype=np.float64)
+
+    def find_marked(self, narrative: str) -> NDArray[np.bool_]:
+        """Which windows (of all texts, in order) have the sentence that a person marked for a narrative."""
+        marked = np.zeros(sum(len(reading.windows) for reading in self.readings), dtype=bool)
+        for text, reading, start in zip(self.texts, self.readings, self.window_starts.tolist(), strict=True):
+            if (mark := text.marks.get(narrative)) is not None:
+                marked[start : start + len(reading.windows)] = [_holds(reading, window, mark) for window in reading.windows]
+        return marked
+
+
+def _holds(reading: Reading, window: Window, mark: Mark) -> bool:
+    return any(
+        sentence.field == mark.field and sentence.start < mark.end and mark.start < sentence.end
+        for sentence in reading.sentences[window.first : window.last]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,18 +183,20 @@ def fit_model(
     report_progress("calibrating")
     first, joint = _gather(answers, len(corpus), len(labelled.narratives))
     gold = np.column_stack([labelled.carries(n) for n in labelled.narratives])
-    least = _choose_least_promotes(corpus, answers)
+    # What analysts were asked about was chosen for being certain or doubtful: shares among it say nothing of a feed.
+    written = np.array([not is_decided(text) for text in corpus])
+    least = _choose_least(corpus, answers)
     stances = _hold_out_stances(answers, *least)
-    calibration = _fit_calibration(first, gold)
+    calibration = fit_calibration(first[written], gold[written])
     scores = calibration.apply(first)
-    thresholds = _choose_thresholds(labelled, scores, stances, np.ones(len(corpus), dtype=bool))
+    thresholds = choose_thresholds(corpus, labelled.narratives, scores, stances, written)
     carried = scores >= thresholds
     second = None
     if encoder is not None:
         encoded: NDArray[np.bool_] = np.any(scores >= MIN_ENCODED_SCORE, axis=1)
-        second = _fit_calibration(joint[encoded], gold[encoded])
+        second = fit_calibration(joint[encoded & written], gold[encoded & written])
         scores[encoded] = second.apply(joint[encoded])
-        second_thresholds = _choose_thresholds(labelled, scores, stances, encoded)
+        second_thresholds = choose_thresholds(corpus, labelled.narratives, scores, stances, encoded & written)
         carried[encoded] = scores[encoded] >= second_thresholds
     report_progress("fitting on the whole corpus")
     weights = fit_weights(labelled, seed)
@@ -216,8 +241,9 @@ def _starts(readings: Sequence[Reading]) -> NDArray[np.int64]:
 
 
 def _choose_narratives(corpus: Sequence[LabelledText]) -> tuple[str, ...]:
-    """Narratives with enough promoting texts to learn from, in alphabetical order."""
-    counts = Counter(n for text in corpus for n, stance in text.labels.items() if stance == "promotes")
+    """Narratives with enough promoting texts in the corpus to learn from and to calibrate on, in alphabetical order."""
+    written = (text for text in corpus if not is_decided(text))
+    counts = Counter(n for text in written for n, stance in text.labels.items() if stance == "promotes")
     chosen = tuple(sorted(n for n, count in counts.items() if count >= MIN_PROMOTING))
     if not chosen:
         raise CorpusError(f"no narrative has {MIN_PROMOTING} promoting texts to learn from; label more of them")
@@ -225,9 +251,17 @@ def _choose_narratives(corpus: Sequence[LabelledText]) -> tuple[str, ...]:
 
 
 def _make_folds(corpus: Sequence[LabelledText], seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    strata = [f"{next(iter(text.labels), '-')} {text.document.lang}" for text in corpus]
+    """Training and held-out texts of each fold. Analysts' texts come on top and move no text of the corpus to another fold."""
+    written = np.array([i for i, text in enumerate(corpus) if not is_decided(text)], dtype=np.intp)
+    decided = np.array([i for i, text in enumerate(corpus) if is_decided(text)], dtype=np.intp)
+    fold_of = np.array([hashlib.sha256(corpus[i].group.encode()).digest()[0] % FOLDS for i in decided], dtype=np.intp)
+    strata = [f"{next(iter(corpus[i].labels), '-')} {corpus[i].document.lang}" for i in written]
     splitter = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(len(corpus)), strata, [text.group for text in corpus]))
+    splits = splitter.split(np.zeros(len(written)), strata, [corpus[i].group for i in written])
+    return [
+        (np.concatenate([written[train], decided[fold_of != fold]]), np.concatenate([written[test], decided[fold_of == fold]]))
+        for fold, (train, test) in enumerate(splits)
+    ]
 
 
 def _fit_and_hold_out(labelled: Labelled, train: NDArray[np.intp], test: NDArray[np.intp], seed: int) -> _FoldAnswers:
@@ -292,7 +326,7 @@ def fit_weights(labelled: Labelled, seed: int) -> Weights:
     texts, windows, names = _choose_pairs(labelled, design.batch.find_best(first)[1])
     gold = np.array([STANCES.index(labelled.texts[i].labels[name]) for i, name in zip(texts, names, strict=True)])
     rows, _, cues = design.stance_rows(texts, windows)
-    stance = _fit_stance(sparse.hstack([rows, sparse.csr_matrix(cues * CUE_SCALE)]).tocsr(), gold, seed)
+    stance = _fit_stance(sparse.hstack([rows, sparse.csr_matrix(cues * CUE_SCALE)]).tocsr(), gold, labelled.weights[texts], seed)
     width = len(vocabulary)
     return Weights(
         vocabulary,
@@ -311,16 +345,18 @@ def _fit_claims(
     """One logistic regression per narrative over windows, in two rounds.
 
     The label belongs to the text, the claim to one of its windows: the second round keeps, of each text that carries the
-    narrative, the window which the first round found strongest.
+    narrative, the window which the first round found strongest, or one with the sentence that an analyst marked. Texts of which
+    nobody said whether they carry the narrative are left out.
     """
-    share = 1.0 / np.bincount(owners)[owners]
+    share, worth = 1.0 / np.bincount(owners)[owners], labelled.weights[owners]
     coef = np.zeros((rows.shape[1], len(labelled.narratives)), dtype=np.float32)
     intercept = np.zeros(len(labelled.narratives), dtype=np.float32)
     for k, narrative in enumerate(labelled.narratives):
-        gold = labelled.carries(narrative)[owners]
-        first = _fit_linear(rows, gold, share, seed)
-        keep = ~gold | _strongest_windows(rows @ first.coef_[0], owners, gold)
-        weight = np.where(gold, 1.0, share)[keep]
+        gold, known = labelled.carries(narrative)[owners], labelled.knows(narrative)[owners]
+        first = _fit_linear(rows[known], gold[known], (share * worth)[known], seed)
+        margins = rows @ first.coef_[0] + MARKED_BONUS * labelled.find_marked(narrative)
+        keep = known & (~gold | _strongest_windows(margins, owners, gold))
+        weight = (np.where(gold, 1.0, share) * worth)[keep]
         second = _fit_linear(rows[keep], gold[keep], weight, seed)
         coef[:, k], intercept[k] = second.coef_[0], second.intercept_[0]
     return coef, intercept
@@ -335,13 +371,14 @@ def _fit_encoder_claims(
     vectors: NDArray[np.float32], margins: NDArray[np.float64], owners: NDArray[np.int64], labelled: Labelled
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One logistic regression per narrative over the vectors, on the windows that the first stage found strongest."""
-    share = 1.0 / np.bincount(owners)[owners]
+    share, worth = 1.0 / np.bincount(owners)[owners], labelled.weights[owners]
     coef = np.zeros((vectors.shape[1], len(labelled.narratives)), dtype=np.float32)
     intercept = np.zeros(len(labelled.narratives), dtype=np.float32)
     for k, narrative in enumerate(labelled.narratives):
-        gold = labelled.carries(narrative)[owners]
-        keep = ~gold | _strongest_windows(margins[:, k], owners, gold)
-        weight = np.where(gold, 1.0, share)[keep]
+        gold, known = labelled.carries(narrative)[owners], labelled.knows(narrative)[owners]
+        strongest = _strongest_windows(margins[:, k] + MARKED_BONUS * labelled.find_marked(narrative), owners, gold)
+        keep = known & (~gold | strongest)
+        weight = (np.where(gold, 1.0, share) * worth)[keep]
         model = LogisticRegression(C=ENCODER_C, class_weight="balanced", max_iter=200, tol=1e-3)
         model.fit(vectors[keep], gold[keep], sample_weight=weight)
         coef[:, k], intercept[k] = model.coef_[0], model.intercept_[0]
@@ -356,9 +393,12 @@ def _strongest_windows(margins: NDArray[np.float64], owners: NDArray[np.int64], 
     return strongest
 
 
-def _fit_stance(rows: sparse.csr_matrix, gold: NDArray[np.intp], seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _fit_stance(
+    rows: sparse.csr_matrix, gold: NDArray[np.intp], weight: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights as features x stances, and intercepts."""
-    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=500, tol=1e-3).fit(rows, gold)
+    model = LogisticRegression(C=STANCE_C, class_weight="balanced", random_state=seed, max_iter=500, tol=1e-3)
+    model.fit(rows, gold, sample_weight=weight)
     return np.ascontiguousarray(model.coef_.T, dtype=np.float32), model.intercept_.astype(np.float32)
 
 
@@ -370,71 +410,10 @@ def _make_second_stage(
     return SecondStage(encoder.name, *weights.encoder, SECOND_WEIGHT, calibration, thresholds)
 
 
-def _fit_calibration(margins: NDArray[np.float64], gold: NDArray[np.bool_]) -> Calibration:
-    """Platt scaling of each narrative on held-out margins."""
-    slopes, offsets = np.zeros(margins.shape[1], dtype=np.float32), np.zeros(margins.shape[1], dtype=np.float32)
-    for k in range(margins.shape[1]):
-        platt = LogisticRegression(C=1e3).fit(margins[:, [k]], gold[:, k])
-        slopes[k], offsets[k] = platt.coef_[0, 0], platt.intercept_[0]
-    return Calibration(slopes, offsets)
-
-
-def _choose_thresholds(
-    labelled: Labelled,
-    scores: NDArray[np.float64],
-    stances: Mapping[tuple[int, str], tuple[Stance, float]],
-    among: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Of each narrative the lowest score from `MIN_THRESHOLD` on at which flags would be precise enough in a feed."""
-    weights = _weigh_as_in_feed(labelled.texts)
-    chosen = []
-    for k, narrative in enumerate(labelled.narratives):
-        said = np.array([stances.get((i, narrative), ("reports", 0.0))[0] == "promotes" for i in range(len(scores))])
-        right = np.array([text.labels.get(narrative) == "promotes" for text in labelled.texts])
-        flagged = np.flatnonzero(said & among & (scores[:, k] >= MIN_THRESHOLD))
-        chosen.append(_choose_threshold(scores[flagged, k], right[flagged], weights[flagged]))
-    return np.array(chosen, dtype=np.float64)
-
-
-def _weigh_as_in_feed(texts: Sequence[LabelledText]) -> NDArray[np.float64]:
-    kinds = [_kind_in_feed(text) for text in texts]
-    counts = Counter(kinds)
-    return np.array([FEED_MIX[kind] * len(texts) / counts[kind] for kind in kinds])
-
-
-def _kind_in_feed(text: LabelledText) -> str:
-    if text.labels:
-        return "promotes" if "promotes" in text.labels.values() else "others"
-    return "near_miss" if text.kind == "near_miss" else "none"
-
-
-def _choose_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
-    """The lowest score at and above which the weighted share of the right ones reaches `MIN_PRECISION`."""
-    order = np.argsort(-scores, kind="stable")
-    precision = np.cumsum((weights * right)[order]) / np.cumsum(weights[order])
-    # Of equal scores only the last one's precision counts, which is that of them all.
-    is_last = np.diff(scores[order], append=-np.inf) < 0
-    reached = [float(s) for s, p in zip(scores[order][is_last], precision[is_last], strict=True) if p >= MIN_PRECISION]
-    return round(min(reached, default=0.99), 4)
-
-
-def _choose_least_promotes(corpus: Sequence[LabelledText], answers: Sequence[_FoldAnswers]) -> tuple[float, float]:
-    """The least probabilities of "promotes", for plain and for contested texts."""
-    stances = np.vstack([answer.stances for answer in answers])
-    contested = np.array([said for answer in answers for said in answer.contested], dtype=bool)
+def _choose_least(corpus: Sequence[LabelledText], answers: Sequence[_FoldAnswers]) -> tuple[float, float]:
     pairs = [pair for answer in answers for pair in answer.pairs]
-    is_gold = np.array([name in corpus[i].labels for i, name in pairs], dtype=bool)
-    gold = np.array([STANCES.index(corpus[i].labels.get(name, STANCES[0])) for i, name in pairs])
-    plain = _choose_min_promotes(stances[~contested & is_gold], gold[~contested & is_gold])
-    said = _choose_min_promotes(stances[contested & is_gold], gold[contested & is_gold])
-    return plain, max(said, MIN_PROMOTES_CONTESTED)
-
-
-def _choose_min_promotes(stances: NDArray[np.float64], gold: NDArray[np.intp]) -> float:
-    """The least probability of "promotes" at which no more than `MAX_FALSE_PROMOTES` of held-out others are called so."""
-    others = np.sort(stances[gold != STANCES.index("promotes"), STANCES.index("promotes")])[::-1]
-    allowed = int(MAX_FALSE_PROMOTES * len(others))
-    return round(float(min(0.99, max(0.5, others[allowed] + 1e-4 if len(others) else 0.5))), 4)
+    contested = np.array([said for answer in answers for said in answer.contested], dtype=bool)
+    return choose_least_promotes(corpus, pairs, np.vstack([answer.stances for answer in answers]), contested)
 
 
 def _hold_out_stances(

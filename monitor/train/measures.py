@@ -43,8 +43,8 @@ class Answers:
     whole: NDArray[np.int8]
     hits: NDArray[np.bool_]
 
-    def select(self, rows: NDArray[np.bool_]) -> Answers:
-        """Only these texts."""
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Answers:
+        """Only these texts, by a mask or by number."""
         return Answers(self.gold[rows], self.said[rows], self.scores[rows], self.flagged[rows], self.whole[rows], self.hits[rows])
 
     def keep(self, columns: Sequence[int]) -> Answers:

@@ -7,14 +7,18 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from monitor.bundle import save_bundle
+from monitor.bundle import pack_arrays, save_bundle
 from monitor.records import (
     STANCES,
 )
+from monitor.train.adoption import measure_decided
 from monitor.train.card import CALIBRATION_PICTURE, render_card
 from monitor.train.corpus import hash_corpus, load_labelled
+from monitor.train.decided import hash_taught
 from monitor.train.evaluate import Judged, evaluate
 from monitor.train.fit import fit_model
+from monitor.train.heldout import FILE as HELD_OUT
+from monitor.train.heldout import collect_held_out, pack_held_out
 from monitor.train.picture import draw_calibration
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.records import (
         LabelledText,
     )
+    from monitor.train.decided import Taught
     from monitor.train.fit import Fitted
 
 DEFAULT_SEED = 20140227
@@ -41,13 +46,21 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
     seed: int = DEFAULT_SEED,
     encoder: Encoder | None = None,
     jobs: int = -1,
+    taught: Taught | None = None,
     report_progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, dict[str, Any]]:
-    """Train on labelled JSON Lines; the new bundle's folder below ``parent``, and its held-out metrics."""
+    """Train on labelled JSON Lines and decisions; the new bundle's folder below ``parent``, and its held-out metrics."""
     corpus = load_labelled(corpus_paths, codebook.ids)
-    fitted = fit_model(corpus, seed=seed, encoder=encoder, jobs=jobs, report_progress=report_progress)
+    decided = taught.texts if taught else ()
+    texts = (*corpus, *decided)
+    fitted = fit_model(texts, seed=seed, encoder=encoder, jobs=jobs, report_progress=report_progress)
     report_progress("measuring on the held-out answers")
-    metrics = evaluate(corpus, _judge_held_out(corpus, fitted), fitted.model.narratives, seed=seed)
+    narratives = fitted.model.narratives
+    judged = _judge_held_out(texts, fitted)
+    held_out = collect_held_out(texts, judged, narratives)
+    metrics = evaluate(corpus, judged[: len(corpus)], narratives, seed=seed)
+    if taught and decided:
+        metrics["decisions"] = measure_decided(decided, held_out) | {"disputed": taught.disputed, "unsure": taught.unsure}
     settings = {
         "codebook_version": codebook.version,
         "codebook_sha256": hashlib.sha256(codebook_path.read_bytes()).hexdigest(),
@@ -55,6 +68,8 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
         "seed": seed,
         "corpus_sha256": hash_corpus(corpus_paths),
         "corpus_texts": len(corpus),
+        "decided_texts": len(decided),
+        "decisions_sha256": hash_taught(decided) if decided else None,
         "made_with": {name: version(name) for name in MADE_WITH},
     }
     extra = {
@@ -62,6 +77,7 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
         CALIBRATION_PICTURE: draw_calibration(metrics, title="Calibration on held-out texts"),
         "metrics.json": (json.dumps(metrics, indent=1, ensure_ascii=False) + "\n").encode(),
         "codebook.yaml": codebook_path.read_bytes(),
+        HELD_OUT: pack_arrays(pack_held_out(held_out)),
     }
     report_progress("writing the bundle")
     return save_bundle(fitted.model, parent, settings=settings, extra_files=extra), metrics

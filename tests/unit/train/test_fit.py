@@ -8,8 +8,9 @@ from monitor.records import (
     STANCES,
 )
 from monitor.stages.classify import MIN_ENCODED_SCORE, STANCE_CUES, assess
-from monitor.train import fit
-from monitor.train.fit import MIN_PRECISION, MIN_PROMOTING, MIN_THRESHOLD, Fitted, fit_model
+from monitor.train import fit, thresholds
+from monitor.train.fit import MIN_PROMOTING, Fitted, fit_model
+from monitor.train.thresholds import MIN_PRECISION, MIN_THRESHOLD
 from tests.factories import make_corpus, make_document, make_labelled_text
 from tests.fakes import FakeEncoder
 
@@ -174,19 +175,21 @@ def test_every_window_is_encoded_once_with_its_title():
 )
 def test_a_threshold_is_the_lowest_score_that_is_precise_enough(scores, right, expected):
     assert MIN_PRECISION > 0.67
-    assert fit._choose_threshold(np.array(scores), np.array(right, dtype=bool), np.ones(len(scores))) == expected
+    assert thresholds.choose_threshold(np.array(scores), np.array(right, dtype=bool), np.ones(len(scores))) == expected
 
 
 def test_what_is_common_in_a_feed_weighs_more_in_a_threshold():
     scores, right = np.array([0.9, 0.8]), np.array([True, False])
-    assert fit._choose_threshold(scores, right, np.array([1.0, 0.01])) == 0.8
-    assert fit._choose_threshold(scores, right, np.array([1.0, 1.0])) == 0.9
+    assert thresholds.choose_threshold(scores, right, np.array([1.0, 0.01])) == 0.8
+    assert thresholds.choose_threshold(scores, right, np.array([1.0, 1.0])) == 0.9
 
 
 def test_the_weights_of_a_feed_make_its_mix():
-    weights = fit._weigh_as_in_feed(CORPUS)
-    kinds = np.array([fit._kind_in_feed(text) for text in CORPUS])
-    assert {kind: weights[kinds == kind].sum() / weights.sum() for kind in fit.FEED_MIX} == pytest.approx(fit.FEED_MIX)
+    weights = thresholds.weigh_as_in_feed(CORPUS)
+    kinds = np.array([thresholds.kind_in_feed(text) for text in CORPUS])
+    assert {kind: weights[kinds == kind].sum() / weights.sum() for kind in thresholds.FEED_MIX} == pytest.approx(
+        thresholds.FEED_MIX
+    )
 
 
 def test_thresholds_are_not_lower_than_the_least_and_carried_counts_from_them_on(fitted_with_encoder):
@@ -197,7 +200,7 @@ def test_thresholds_are_not_lower_than_the_least_and_carried_counts_from_them_on
 
 def test_few_held_out_others_are_said_to_promote(fitted):
     others = [s for (i, n), (s, _) in fitted.held_out.stances.items() if CORPUS[i].labels.get(n) in {"reports", "refutes"}]
-    assert others.count("promotes") <= fit.MAX_FALSE_PROMOTES * len(others) + 1
+    assert others.count("promotes") <= thresholds.MAX_FALSE_PROMOTES * len(others) + 1
     assert fitted.model.min_promotes >= 0.5
     assert fitted.model.min_promotes_contested >= fitted.model.min_promotes
 
@@ -214,4 +217,4 @@ def test_few_held_out_others_are_said_to_promote(fitted):
 def test_the_least_probability_of_promotes_keeps_others_out(others, expected):
     stances = np.array([[p, 1 - p, 0] for p in others] + [[0.9, 0.1, 0]])
     gold = np.array([1] * len(others) + [0])
-    assert fit._choose_min_promotes(stances, gold) == pytest.approx(expected)
+    assert thresholds.choose_min_promotes(stances, gold) == pytest.approx(expected)
