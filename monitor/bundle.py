@@ -105,6 +105,14 @@ def resolve_bundle(reference: str | None, models: Path) -> Path:
     raise BundleError(f"bundle {reference}: neither a folder nor an id in {models}; `monitor train` makes one")
 
 
+def find_current(models: Path) -> Path | None:
+    """The folder of the bundle in use; None where ``CURRENT`` was never written, or names none."""
+    try:
+        return _follow_current(models / "CURRENT")
+    except BundleError:
+        return None
+
+
 def _follow_current(pointer: Path) -> Path:
     try:
         name = pointer.read_text(encoding="utf-8").strip()

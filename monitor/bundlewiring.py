@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from monitor.errors import UsageError
+from monitor.errors import BundleError, UsageError
 from monitor.wiring import Places, open_classifier, open_codebook, open_store
 
 if TYPE_CHECKING:
@@ -19,22 +20,35 @@ if TYPE_CHECKING:
         LabelledText,
     )
     from monitor.storage.store import SqlStore
+    from monitor.train.adoption import Adoption, Contender
+    from monitor.train.decided import Taught
+    from monitor.wiring import Clock
 
 ARTICLES_AT_ONCE = 200
 
 
-def train_new_bundle(
+def train_new_bundle(  # noqa: PLR0913 - what the command takes
     places: Places,
     corpus: Sequence[Path],
     out: Path | None,
     *,
     seed: int | None,
     jobs: int,
+    takes_decisions: bool | None = None,
     report_progress: Callable[[str], None],
 ) -> tuple[Path, dict[str, Any]]:
-    """Train on a corpus (by default that of ``models/``); the bundle's folder and its held-out metrics."""
+    """Train on a corpus (by default that of ``models/``) and the decisions in the store; the bundle's folder, its held-out metrics.
+
+    ``takes_decisions`` None: where there is a store. Raises `StoreError` where decisions are asked for and there is none.
+    """
     from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
     from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415
+
+    taught = None
+    if takes_decisions or (takes_decisions is None and has_store(places)):
+        taught = load_taught(places)
+        left_out = f"left out: {taught.disputed} questions on which analysts are divided, {taught.unsure} texts they were unsure of"
+        report_progress(f"decisions on {len(taught.texts)} texts; {left_out}")
 
     return train_bundle(
         list(corpus) or [places.models / "corpus"],
@@ -44,8 +58,25 @@ def train_new_bundle(
         seed=DEFAULT_SEED if seed is None else seed,
         encoder=find_encoder(NAME) if places.use_encoder else None,
         jobs=jobs,
+        taught=taught,
         report_progress=report_progress,
     )
+
+
+def has_store(places: Places) -> bool:
+    """Whether the store in use was ever made."""
+    from monitor.storage.engine import store_exists  # noqa: PLC0415
+
+    return store_exists(places.db_url)
+
+
+def load_taught(places: Places) -> Taught:
+    """All that analysts decided, as texts to learn from."""
+    from monitor.storage.reviewstore import ReviewStore  # noqa: PLC0415
+    from monitor.train.decided import label_decisions  # noqa: PLC0415
+
+    with ReviewStore(places.db_url) as store:
+        return label_decisions(store.load_decided())
 
 
 def evaluate_files(
@@ -140,11 +171,68 @@ def _stream_articles(store: SqlStore) -> Iterator[Document | LabelledText]:
         after = batch[-1][0]
 
 
-def use_bundle(places: Places, reference: str) -> str:
-    """Make a bundle of ``models/`` the one in use, after checking it; gives its id."""
-    from monitor.bundle import load_bundle, point_to, resolve_bundle  # noqa: PLC0415
+def use_bundle(
+    places: Places,
+    clock: Clock,
+    reference: str,
+    *,
+    force: bool = False,
+    report_progress: Callable[[Progress], None] = lambda _: None,
+) -> tuple[str, Adoption | None]:
+    """Make a bundle of ``models/`` the one in use if it is not worse than that; gives its id, and how the two compare.
+
+    There is nothing to compare where no bundle is in use, or this one. Raises `BundleError` where something speaks against it,
+    unless that is overruled by ``force``; what was adopted is noted in ``ADOPTIONS.jsonl`` beside the bundles.
+    """
+    from monitor.bundle import find_current, load_bundle, point_to, resolve_bundle  # noqa: PLC0415
+    from monitor.train.adoption import note_adoption  # noqa: PLC0415
 
     folder = resolve_bundle(reference, places.models)
     load_bundle(folder)
+    current = find_current(places.models)
+    adoption = None
+    if current is not None and current.resolve() != folder.resolve() and not force:
+        adoption = compare_for_adoption(places, current, folder, report_progress)
+        if not adoption.is_adopted:
+            reasons = "".join(f"\n  {obstacle}" for obstacle in adoption.obstacles)
+            raise BundleError(
+                f"bundle {adoption.new}: not adopted, since it is worse than {adoption.old}, which stays in use:{reasons}\n"
+                f"`monitor bundle compare {adoption.old} {adoption.new}` shows texts; --force uses it all the same"
+            )
     point_to(folder, places.models)
-    return folder.resolve().name
+    if adoption is not None or force:
+        note_adoption(places.models, folder.resolve().name, current, adoption, at=clock.read())
+    return folder.resolve().name, adoption
+
+
+def compare_for_adoption(
+    places: Places, current: Path, folder: Path, report_progress: Callable[[Progress], None] = lambda _: None
+) -> Adoption:
+    """What speaks for and against using ``folder`` instead of ``current``. Raises `BundleError` where either cannot be judged."""
+    from monitor.pipeline.parts import Progress  # noqa: PLC0415
+    from monitor.train.adoption import judge_adoption  # noqa: PLC0415
+    from monitor.train.evaluate import RESAMPLING_SEED  # noqa: PLC0415
+
+    decided = load_taught(places).texts if has_store(places) else ()
+    return judge_adoption(
+        _open_contender(places, current),
+        _open_contender(places, folder),
+        decided,
+        seed=RESAMPLING_SEED,
+        report_progress=lambda done, total: report_progress(Progress("compare", done, total)),
+    )
+
+
+def _open_contender(places: Places, folder: Path) -> Contender:
+    from monitor.bundle import verify_bundle  # noqa: PLC0415
+    from monitor.train.adoption import Contender  # noqa: PLC0415
+    from monitor.train.heldout import FILE, unpack_held_out  # noqa: PLC0415
+
+    content = verify_bundle(folder).get(FILE)
+    if content is None:
+        raise BundleError(f"bundle {folder}: has no {FILE} to compare it by; train it again, or use it with --force")
+    try:
+        held_out = unpack_held_out(content)
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(f"bundle {folder}: {FILE} cannot be read ({error}) although its hash is right; train it again") from error
+    return Contender(folder.resolve().name, held_out, open_classifier(replace(places, bundle=str(folder))))

@@ -172,13 +172,20 @@ def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, bo
 @click.option("--out", type=click.Path(path_type=Path), help="Where the bundle's folder is made [default: models].")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of everything random in training.")
 @click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes to train with.")
+@click.option(
+    "--decisions/--no-decisions", default=None, show_default="if there is a store", help="Learn from analysts' decisions too."
+)
 @common_options
-def train(options: Options, corpus: tuple[Path, ...], out: Path | None, seed: int | None, jobs: int) -> int:
-    """Corpus in, a new bundle out: a folder with card, metrics and hashes. Same corpus and seed, same bytes."""
+def train(
+    options: Options, corpus: tuple[Path, ...], out: Path | None, seed: int | None, jobs: int, *, decisions: bool | None
+) -> int:
+    """Corpus and decisions in, a new bundle out: a folder with card, metrics and hashes. Same input and seed, same bytes."""
     from monitor.bundlewiring import train_new_bundle  # noqa: PLC0415
 
     say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
-    folder, metrics = train_new_bundle(options.places, corpus, out, seed=seed, jobs=jobs, report_progress=say)
+    folder, metrics = train_new_bundle(
+        options.places, corpus, out, seed=seed, jobs=jobs, takes_decisions=decisions, report_progress=say
+    )
     if options.as_json:
         print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
     else:
@@ -248,15 +255,22 @@ def bundle_verify(options: Options) -> int:
 
 @bundle.command("use")
 @click.argument("bundle_id")
+@click.option("--force", is_flag=True, help="Use it even where it is worse, or cannot be compared.")
 @common_options
-def bundle_use(options: Options, bundle_id: str) -> int:
-    """Make a bundle of the models folder the one in use, after checking it."""
-    from monitor.bundlewiring import use_bundle  # noqa: PLC0415
+def bundle_use(options: Options, bundle_id: str, *, force: bool) -> int:
+    """Make a bundle of the models folder the one in use, if it is intact and not worse than the one in use."""
+    from dataclasses import asdict  # noqa: PLC0415
 
-    chosen = use_bundle(options.places, bundle_id)
+    from monitor.bundlewiring import use_bundle  # noqa: PLC0415
+    from monitor.train.report import tabulate_adoption  # noqa: PLC0415
+
+    with progress_bars(options) as show:
+        chosen, adoption = use_bundle(options.places, options.clock, bundle_id, force=force, report_progress=show)
     if options.as_json:
-        print_json({"bundle": chosen})
+        print_json({"bundle": chosen, "adoption": asdict(adoption) if adoption else None})
     else:
+        if adoption:
+            print_tables(tabulate_adoption(adoption))
         print(f"{chosen} is in use; the next run assesses the store's articles with it")
     return EXIT_DONE
 

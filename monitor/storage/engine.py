@@ -75,6 +75,12 @@ def _parse_url(db_url: str) -> URL:
     return url
 
 
+def store_exists(db_url: str) -> bool:
+    """Whether there is a file at this URL; a server is taken to have the store, and says so itself where it has not."""
+    url = _parse_url(db_url)
+    return url.get_backend_name() != "sqlite" or bool(url.database and Path(url.database).is_file())
+
+
 def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
     if not url.database or url.database == ":memory:":
         return

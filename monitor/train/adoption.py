@@ -6,18 +6,22 @@ or refute (the stance set), and what analysts decided. What analysts teach is th
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from monitor.errors import BundleError
 from monitor.records import STANCES
 from monitor.train.evaluate import judge_texts
 from monitor.train.measures import NONE, PROMOTES, Answers, average_precision, draw_weights, find_interval, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.train.heldout import HeldOutAnswers
 
 DRAWS = 200
+ADOPTIONS = "ADOPTIONS.jsonl"
 # Fewer tell nothing.
 MIN_TEXTS = 50
 # How much worse is still the same, by measure. Of measures where less is better the gain is the decrease.
@@ -293,3 +298,19 @@ def measure_decided(texts: Sequence[LabelledText], held_out: HeldOutAnswers) -> 
         "flags_as_decided": round(sum(right) / len(right), 4) if right else None,
         "decided": {name: stances[name] for name in (*STANCES, "not carried")},
     }
+
+
+def note_adoption(models: Path, new: str, old: Path | None, adoption: Adoption | None, *, at: datetime) -> None:
+    """Add a line on a change of bundles to the models folder's record. Raises `BundleError` where it cannot be written."""
+    line = {
+        "at": at.isoformat(timespec="seconds"),
+        "from": old.resolve().name if old else None,
+        "to": new,
+        "forced": adoption is None,
+        "checks": [asdict(check) for check in adoption.checks] if adoption else [],
+    }
+    try:
+        with (models / ADOPTIONS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise BundleError(f"bundle {new}: is in use, but {models / ADOPTIONS} cannot be written ({error.strerror})") from error

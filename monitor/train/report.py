@@ -12,6 +12,8 @@ from monitor.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from monitor.train.adoption import Adoption, Check
+
 MISSING = "–"
 FIGURES = {
     "mean_average_precision": "mean average precision over narratives",
@@ -224,3 +226,29 @@ def render_markdown(table: Table) -> list[str]:
 
 def _join_cells(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+VERDICTS = {True: "worse", False: "as good or better", None: "too few texts to tell"}
+
+
+def tabulate_adoption(adoption: Adoption) -> list[Table]:
+    """How a new bundle compares with the one in use: every check, and what becomes of each narrative."""
+    checks = tuple(
+        (f"{check.part}: {check.measure}", VERDICTS[check.is_worse], show(check.old), show(check.new), _show_gain(check))
+        for check in adoption.checks
+    )
+    changes = tuple(
+        (c.narrative, show(c.old_average_precision), show(c.new_average_precision), str(c.old_flagged), str(c.new_flagged))
+        for c in adoption.changes
+    )
+    of_narratives = ("narrative", "AP in use", "AP new", "flags in use", "flags new")
+    return [
+        Table("The new bundle beside the one in use", ("measure", "verdict", "in use", "new", "gain"), checks, names=2),
+        Table("Narratives, on the held-out corpus", of_narratives, changes),
+    ]
+
+
+def _show_gain(check: Check) -> str:
+    if check.gain is None:
+        return MISSING
+    return f"{check.gain:+.3f}" + (f" ({check.interval[0]:+.3f} to {check.interval[1]:+.3f})" if check.interval else "")

@@ -56,7 +56,7 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
     fitted = fit_model(texts, seed=seed, encoder=encoder, jobs=jobs, report_progress=report_progress)
     report_progress("measuring on the held-out answers")
     narratives = fitted.model.narratives
-    judged = _judge_held_out(texts, fitted)
+    judged = judge_held_out(texts, fitted)
     held_out = collect_held_out(texts, judged, narratives)
     metrics = evaluate(corpus, judged[: len(corpus)], narratives, seed=seed)
     if taught and decided:
@@ -83,7 +83,7 @@ def train_bundle(  # noqa: PLR0913 - all by keyword
     return save_bundle(fitted.model, parent, settings=settings, extra_files=extra), metrics
 
 
-def _judge_held_out(corpus: Sequence[LabelledText], fitted: Fitted) -> list[dict[str, Judged]]:
+def judge_held_out(corpus: Sequence[LabelledText], fitted: Fitted) -> list[dict[str, Judged]]:
     """What the cross-validation's models said, each of texts it had not seen, at the final thresholds."""
     narratives, held_out = fitted.model.narratives, fitted.held_out
     judged: list[dict[str, Judged]] = []
