@@ -163,7 +163,7 @@ def compare(options: argparse.Namespace, corpus: Sequence[LabelledText]) -> dict
             worst = _worst_loss(before, after, first.model.narratives)
             row[how] = {**{k: round(v, 4) for k, v in forget(before, after).items()}, "worst": worst, "answered": asked}
         row |= {f"ap_{name}": round(float(values[0]), 4) for name, values in figures.items()}
-        drawn.append({name: values for name, values in figures.items()})
+        drawn.append(figures)
         rows.append(row)
         sys.stderr.write(f"seed {seed}: {row['ap_start']} → uncertain {row['ap_uncertain']}, random {row['ap_random']}\n")
     gains = {
@@ -195,7 +195,7 @@ def _worst_loss(before: Answers, after: Answers, narratives: Sequence[str]) -> d
 
 
 def let_adversary_teach(options: argparse.Namespace, corpus: Sequence[LabelledText]) -> dict[str, Any]:
-    """Would a bundle be adopted that learnt from somebody who confirms everything, and one that learnt from honest answers?"""
+    """Whether a bundle is adopted that learnt from honest answers, and one that learnt from somebody who confirms everything."""
     parts = split(corpus, 0)
     first, texts = train(parts, [], options.jobs)
     found: dict[str, Any] = {}

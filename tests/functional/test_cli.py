@@ -282,6 +282,13 @@ def test_a_trained_bundle_can_be_verified_shown_and_used(tmp_path: Path, monitor
     made = json.loads(done.stdout)
     assert made["bundle"] != current_bundle()
     assert json.loads(monitor("bundle", "verify", "--bundle", made["bundle"], "--json").stdout)["intact"] is True
-    assert f"{made['bundle']} is in use" in monitor("bundle", "use", made["bundle"]).stdout.decode()
+    refused = monitor("bundle", "use", made["bundle"])
+    assert refused.returncode == 5
+    assert "not adopted" in refused.stderr.decode()
+    assert "it no longer knows fake_loyalty" in refused.stderr.decode()
+    assert (tmp_path / "models/CURRENT").read_text() == current_bundle() + "\n"
+    assert f"{made['bundle']} is in use" in monitor("bundle", "use", made["bundle"], "--force").stdout.decode()
+    (noted,) = map(json.loads, (tmp_path / "models/ADOPTIONS.jsonl").read_text().splitlines())
+    assert (noted["from"], noted["to"], noted["forced"]) == (current_bundle(), made["bundle"], True)
     assert monitor("bundle", "show").stdout.decode().startswith(made["bundle"])
     assert json.loads(monitor("classify", stdin=b'{"id": 1, "title": "Rain"}\n').stdout)["bundle"] == made["bundle"]

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from monitor.errors import CorpusError
-from monitor.records import (
-    STANCES,
-)
+from monitor.records import STANCES, Mark
 from monitor.stages.classify import MIN_ENCODED_SCORE, STANCE_CUES, assess
 from monitor.train import fit, thresholds
+from monitor.train.decided import DECIDED
 from monitor.train.fit import MIN_PROMOTING, Fitted, fit_model
 from monitor.train.thresholds import MIN_PRECISION, MIN_THRESHOLD
 from tests.factories import make_corpus, make_document, make_labelled_text
@@ -218,3 +217,67 @@ def test_the_least_probability_of_promotes_keeps_others_out(others, expected):
     stances = np.array([[p, 1 - p, 0] for p in others] + [[0.9, 0.1, 0]])
     gold = np.array([1] * len(others) + [0])
     assert thresholds.choose_min_promotes(stances, gold) == pytest.approx(expected)
+
+
+# What analysts decided
+
+
+def make_decided(n, text, labels, known=NARRATIVES, **changes):
+    answered = None if known is None else frozenset(known)
+    changes = {"group": f"cluster-{n}"} | changes
+    return make_labelled_text(f"d{n}#1", text, labels=labels, known=answered, kind=DECIDED, **changes)
+
+
+def test_decided_texts_move_no_text_of_the_corpus_to_another_fold():
+    decided = [make_decided(n, "Решение", {}, group=f"cluster-{n // 3}") for n in range(30)]
+    plain, more = fit._make_folds(CORPUS, 1), fit._make_folds([*decided, *CORPUS], 1)
+    for (_, test), (train, taught) in zip(plain, more, strict=True):
+        assert [i - 30 for i in taught if i >= 30] == test.tolist()
+        assert not {decided[i].group for i in taught if i < 30} & {decided[i].group for i in train if i < 30}
+    assert sorted(i for _, test in more for i in test if i < 30) == list(range(30))
+
+
+def test_thresholds_and_calibration_do_not_follow_what_analysts_were_asked(fitted):
+    # Texts without words teach nothing, and would bend every share if they were counted.
+    decided = [make_decided(n, "!!!", {"fake_loyalty": "promotes"}) for n in range(60)]
+    again = fit_model([*CORPUS, *decided], seed=1, jobs=1)
+    assert again.model.calibration.slopes == pytest.approx(fitted.model.calibration.slopes, rel=0.02)
+    assert again.model.thresholds == pytest.approx(fitted.model.thresholds, abs=0.02)
+    assert again.held_out.scores.shape == (len(CORPUS) + 60, 2)
+
+
+def test_a_decision_teaches_what_the_corpus_does_not_say():
+    new = "Мост через залив стоит вечно и тому рады рыбаки"
+    decided = [make_decided(n, f"{new} номер {n}", {"fake_loyalty": "promotes"}) for n in range(40)]
+    asked = [make_document(title=new)]
+    scores = []
+    for texts in (CORPUS, [*CORPUS, *decided]):
+        (answer,) = assess(fit_model(texts, seed=1, jobs=1).model, asked)
+        scores.append({n.id: n.score for n in answer.narratives}.get("fake_loyalty", 0.0))
+    assert scores[0] < 0.3
+    assert scores[1] > 0.7
+
+
+def test_what_nobody_was_asked_about_is_not_learnt_as_absent():
+    texts = [make_decided(n, f"Полуостров вернулся в родную гавань {n}", {}, known=["fake_loyalty"]) for n in range(60)]
+    denied = [replace(text, known=None) for text in texts]
+    asked = [make_document(title="Полуостров вернулся в родную гавань")]
+    found = []
+    for decided in (texts, denied):
+        (answer,) = assess(fit_model([*CORPUS, *decided], seed=1, jobs=1).model, asked)
+        found.append({n.id: n.score for n in answer.narratives}.get("crimea_always_russian", 0.0))
+    assert found[0] > found[1] + 0.2
+
+
+def test_the_marked_sentence_is_the_one_that_is_learnt_from():
+    text = (
+        "Утром шёл дождь и автобус опоздал. " * 12 + "Зелёный трамвай сам поёт гимн. " + "Потом стало тихо и все ушли домой. " * 12
+    )
+    start = text.index("Зелёный")
+    mark = {"fake_loyalty": Mark("text", start, start + 20)}
+    labelled = fit.prepare_corpus([make_decided(1, text, {"fake_loyalty": "promotes"}, marks=mark), *CORPUS])
+    marked = labelled.find_marked("fake_loyalty")
+    windows = [labelled.readings[0].join(w.first, w.last) for w in labelled.readings[0].windows]
+    assert [("трамвай" in window) for window in windows] == marked[: len(windows)].tolist()
+    assert 0 < marked.sum() < len(windows)
+    assert not labelled.find_marked("crimea_always_russian").any()
