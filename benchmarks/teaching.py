@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS = REPOSITORY / "models"
-START, POOL = 0.15, 0.50
 DRAWS = 400
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,14 +56,14 @@ class Parts:
     test: tuple[LabelledText, ...]
 
 
-def split(corpus: Sequence[LabelledText], seed: int) -> Parts:
+def split(corpus: Sequence[LabelledText], seed: int, options: argparse.Namespace) -> Parts:
     """Split by group, at random."""
     names = sorted({text.group for text in corpus})
     place = dict(zip(names, np.random.default_rng(seed).random(len(names)).tolist(), strict=True))
     parts = ([], [], [])
     for text in corpus:
         at = place[text.group]
-        parts[0 if at < START else 1 if at < START + POOL else 2].append(text)
+        parts[0 if at < options.start else 1 if at < options.start + options.pool else 2].append(text)
     return Parts(*(tuple(part) for part in parts))
 
 
@@ -150,7 +149,7 @@ def compare(options: argparse.Namespace, corpus: Sequence[LabelledText]) -> dict
     """Uncertainty against random, over all seeds."""
     rows, drawn = [], []
     for seed in range(options.seeds):
-        parts = split(corpus, seed)
+        parts = split(corpus, seed, options)
         first, _ = train(parts, [], options.jobs)
         weights = np.vstack([np.ones((1, len(parts.test))), draw_weights([t.group for t in parts.test], draws=DRAWS, seed=seed)])
         before = measure_model(first, parts.test)
@@ -196,15 +195,17 @@ def _worst_loss(before: Answers, after: Answers, narratives: Sequence[str]) -> d
 
 def let_adversary_teach(options: argparse.Namespace, corpus: Sequence[LabelledText]) -> dict[str, Any]:
     """Whether a bundle is adopted that learnt from honest answers, and one that learnt from somebody who confirms everything."""
-    parts = split(corpus, 0)
+    parts = split(corpus, 0, options)
     first, texts = train(parts, [], options.jobs)
     found: dict[str, Any] = {}
-    for name, answer in (("honest", answer_rightly), ("adversary", confirm_everything)):
-        decided = teach(first, parts.pool, options.decisions, how="random", seed=1, answer=answer)
+    cases = [(who, how) for who in ("honest", "adversary") for how in ("uncertain", "random")]
+    for who, how in cases:
+        answer = answer_rightly if who == "honest" else confirm_everything
+        decided = teach(first, parts.pool, options.decisions, how=how, seed=1, answer=answer)
         fitted, learnt = train(parts, decided, options.jobs)
         contenders = [_contend(label, one, on) for label, one, on in (("old", first, texts), ("new", fitted, learnt))]
         adoption = judge_adoption(*contenders, label_decisions(decided).texts, seed=1)
-        found[name] = {
+        found[f"{who}, {how}"] = {
             "adopted": adoption.is_adopted,
             "obstacles": adoption.obstacles,
             "gains": {f"{c.part}: {c.measure}": c.gain for c in adoption.checks},
@@ -224,6 +225,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--start", type=float, default=0.15, help="Share of the groups that the first model knows.")
+    parser.add_argument("--pool", type=float, default=0.50, help="Share of the groups that come in.")
     parser.add_argument("--adversary", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

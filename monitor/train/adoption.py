@@ -17,6 +17,7 @@ from monitor.errors import BundleError
 from monitor.records import STANCES
 from monitor.train.evaluate import judge_texts
 from monitor.train.measures import NONE, PROMOTES, Answers, average_precision, draw_weights, find_interval, measure
+from monitor.train.thresholds import MIN_PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,14 +37,15 @@ MIN_TEXTS = 50
 # How much worse is still the same, by measure. Of measures where less is better the gain is the decrease.
 TOLERANCES = {
     "mean average precision": 0.005,
+    "flags (F0.5)": 0.01,
     "precision of flags": 0.01,
-    "recall of flags": 0.02,
     "flagged though refuting": 0.005,
     "flagged though reporting": 0.005,
     "right stance": 0.01,
     "flags as decided": 0.02,
     "average precision of decisions": 0.02,
 }
+FLOORS = {"precision of flags": MIN_PRECISION}
 LESS_IS_BETTER = frozenset({"flagged though refuting", "flagged though reporting"})
 
 Measures = dict[str, "NDArray[np.float64]"]
@@ -156,11 +158,18 @@ def _check_corpus(was: HeldOutAnswers, now: HeldOutAnswers, seed: int) -> list[C
         figures = measure(answers, weights)
         return {
             "mean average precision": figures["mean_average_precision"],
+            "flags (F0.5)": _weigh_flags(figures["precision"], figures["recall"]),
             "precision of flags": figures["precision"],
-            "recall of flags": figures["recall"],
         }
 
     return _compare("held-out corpus", was, now, figure, seed)
+
+
+def _weigh_flags(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F0.5: precision counts twice as much as recall. Without any flag nothing is found, so it is 0."""
+    found = np.nan_to_num(precision)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(1.25 * found * recall / (0.25 * found + recall))
 
 
 def _check_stances(was: HeldOutAnswers, now: HeldOutAnswers, seed: int) -> list[Check]:
@@ -205,6 +214,9 @@ def _make_check(part: str, name: str, texts: int, old: NDArray[np.float64], new:
     interval = (found[0], found[1]) if found else None
     is_surely_worse = interval is not None and interval[1] < 0 and gains[0] < -TOLERANCES[name] / 4
     is_worse = bool(gains[0] < -TOLERANCES[name] or is_surely_worse)
+    if name in FLOORS:
+        # More flags at a precision that is still as high as thresholds promise is no loss.
+        is_worse = is_worse and bool(new[0] < FLOORS[name])
     return Check(part, name, texts, _plain(old[0]), _plain(new[0]), round(float(gains[0]), 4), interval, is_worse)
 
 

@@ -83,7 +83,7 @@ def test_an_equal_bundle_is_adopted():
     ("worse", "why"),
     [
         pytest.param(score_at_random, "held-out corpus: mean average precision", id="ranks worse"),
-        pytest.param(flag_nothing, "held-out corpus: recall of flags", id="flags less"),
+        pytest.param(flag_nothing, "held-out corpus: flags (F0.5)", id="flags less"),
         pytest.param(flag_refuting, "stance set: flagged though refuting", id="flags fact-checkers"),
     ],
 )
@@ -159,7 +159,7 @@ def test_the_tables_say_which_measure_is_worse():
     adoption = judge_adoption(contend(judge_well), contend(flag_nothing), [], seed=1)
     checks, changes = tabulate_adoption(adoption)
     verdicts = {row[0]: row[1] for row in checks.rows}
-    assert verdicts["held-out corpus: recall of flags"] == "worse"
+    assert verdicts["held-out corpus: flags (F0.5)"] == "worse"
     assert verdicts["held-out corpus: mean average precision"] == "as good or better"
     assert [row[3:] for row in changes.rows] == [("60", "0")] * 2
 
