@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from monitor.decisions import DecidedText
     from monitor.pipeline.parts import Progress
     from monitor.records import (
         Document,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     )
     from monitor.storage.store import SqlStore
     from monitor.train.adoption import Adoption, Contender
-    from monitor.train.decided import Taught
     from monitor.wiring import Clock
 
 ARTICLES_AT_ONCE = 200
@@ -35,6 +35,7 @@ def train_new_bundle(  # noqa: PLR0913 - what the command takes
     seed: int | None,
     jobs: int,
     takes_decisions: bool | None = None,
+    without: Sequence[str] = (),
     report_progress: Callable[[str], None],
 ) -> tuple[Path, dict[str, Any]]:
     """Train on a corpus (by default that of ``models/``) and the decisions in the store; the bundle's folder, its held-out metrics.
@@ -42,11 +43,12 @@ def train_new_bundle(  # noqa: PLR0913 - what the command takes
     ``takes_decisions`` None: where there is a store. Raises `StoreError` where decisions are asked for and there is none.
     """
     from monitor.encoder import NAME, find_encoder  # noqa: PLC0415
+    from monitor.train.decided import label_decisions  # noqa: PLC0415
     from monitor.train.train import DEFAULT_SEED, train_bundle  # noqa: PLC0415
 
     taught = None
     if takes_decisions or (takes_decisions is None and has_store(places)):
-        taught = load_taught(places)
+        taught = label_decisions(_load_decided(places, without), without=frozenset(without))
         left_out = f"left out: {taught.disputed} questions on which analysts are divided, {taught.unsure} texts they were unsure of"
         report_progress(f"decisions on {len(taught.texts)} texts; {left_out}")
 
@@ -70,13 +72,14 @@ def has_store(places: Places) -> bool:
     return store_exists(places.db_url)
 
 
-def load_taught(places: Places) -> Taught:
-    """All that analysts decided, as texts to learn from."""
+def _load_decided(places: Places, without: Sequence[str] = ()) -> tuple[DecidedText, ...]:
+    """All that analysts decided. Raises `UsageError` where one of these names is no account."""
     from monitor.storage.reviewstore import ReviewStore  # noqa: PLC0415
-    from monitor.train.decided import label_decisions  # noqa: PLC0415
 
     with ReviewStore(places.db_url) as store:
-        return label_decisions(store.load_decided())
+        if unknown := sorted(set(without) - {account.name for account in store.load_accounts()}):
+            raise UsageError(f"--without {', '.join(unknown)}: no such account; `monitor users list` shows them")
+        return store.load_decided()
 
 
 def evaluate_files(
@@ -211,14 +214,16 @@ def compare_for_adoption(
     """What speaks for and against using ``folder`` instead of ``current``. Raises `BundleError` where either cannot be judged."""
     from monitor.pipeline.parts import Progress  # noqa: PLC0415
     from monitor.train.adoption import judge_adoption  # noqa: PLC0415
+    from monitor.train.decided import find_one_sided, label_decisions  # noqa: PLC0415
     from monitor.train.evaluate import RESAMPLING_SEED  # noqa: PLC0415
 
-    decided = load_taught(places).texts if has_store(places) else ()
+    decided = _load_decided(places) if has_store(places) else ()
     return judge_adoption(
         _open_contender(places, current),
         _open_contender(places, folder),
-        decided,
+        label_decisions(decided).texts,
         seed=RESAMPLING_SEED,
+        one_sided=find_one_sided(decided),
         report_progress=lambda done, total: report_progress(Progress("compare", done, total)),
     )
 

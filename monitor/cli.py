@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from monitor import __version__
-from monitor.console import Options, common_options, log, print_json, print_tables, progress_bars
+from monitor.console import Options, common_options, log, parse_day, print_json, print_tables, progress_bars
+from monitor.driftcommands import drift
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.exportcommands import export
 from monitor.feedcommands import feeds
@@ -22,19 +22,11 @@ from monitor.searchcommands import search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from monitor.reports import (
         RunReport,
     )
-
-
-def _day(_context: click.Context, _parameter: click.Parameter, raw: str | None) -> date | None:
-    if raw is None:
-        return None
-    try:
-        return date.fromisoformat(raw)
-    except ValueError as error:
-        raise click.BadParameter(f"{raw!r} is no day; write YYYY-MM-DD") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -113,8 +105,8 @@ def demo(options: Options, out: Path | None) -> int:
 
 
 @cli.command()
-@click.option("--day", callback=_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
-@click.option("--since", callback=_day, metavar="YYYY-MM-DD", help="One digest of all days from this one on.")
+@click.option("--day", callback=parse_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
+@click.option("--since", callback=parse_day, metavar="YYYY-MM-DD", help="One digest of all days from this one on.")
 @common_options
 def digest(options: Options, day: date | None, since: date | None) -> int:
     """Write a day's digest again from the store: same store and bundle, same bytes."""
@@ -175,16 +167,24 @@ def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, bo
 @click.option(
     "--decisions/--no-decisions", default=None, show_default="if there is a store", help="Learn from analysts' decisions too."
 )
+@click.option("--without", multiple=True, metavar="NAME", help="Leave out the decisions of this account; may be repeated.")
 @common_options
-def train(
-    options: Options, corpus: tuple[Path, ...], out: Path | None, seed: int | None, jobs: int, *, decisions: bool | None
+def train(  # noqa: PLR0913 - its options
+    options: Options,
+    corpus: tuple[Path, ...],
+    out: Path | None,
+    seed: int | None,
+    jobs: int,
+    *,
+    decisions: bool | None,
+    without: tuple[str, ...],
 ) -> int:
     """Corpus and decisions in, a new bundle out: a folder with card, metrics and hashes. Same input and seed, same bytes."""
     from monitor.bundlewiring import train_new_bundle  # noqa: PLC0415
 
     say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
     folder, metrics = train_new_bundle(
-        options.places, corpus, out, seed=seed, jobs=jobs, takes_decisions=decisions, report_progress=say
+        options.places, corpus, out, seed=seed, jobs=jobs, takes_decisions=decisions, without=without, report_progress=say
     )
     if options.as_json:
         print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
@@ -369,6 +369,7 @@ def doctor(options: Options) -> int:
 
 
 cli.add_command(feeds)
+cli.add_command(drift)
 cli.add_command(export)
 cli.add_command(notify)
 cli.add_command(search)

@@ -67,6 +67,16 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def parse_day(_context: click.Context, _parameter: click.Parameter, raw: str | None) -> date | None:
+    """A day given as an option, for click."""
+    if raw is None:
+        return None
+    try:
+        return date.fromisoformat(raw)
+    except ValueError as error:
+        raise click.BadParameter(f"{raw!r} is no day; write YYYY-MM-DD") from error
+
+
 class Options:
     """The common options of one call."""
 

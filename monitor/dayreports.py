@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from monitor.records import Stance
+    from monitor.records import Document, Stance
 
 Movement = Literal["new", "growing", "fading", "steady", "unknown"]
 
@@ -155,3 +155,74 @@ class Gaps:
 
     languages: tuple[tuple[str, int], ...] = ()
     pages: tuple[tuple[str, int], ...] = ()
+
+
+# Bounds of the classes in which scores are counted; what is below the first is not listed at all.
+SCORE_BOUNDS = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreShift:
+    """How a narrative's scores are spread now and before, as shares of the assessed articles by class of score.
+
+    ``index`` is the population stability index, less what chance alone gives at these numbers of articles (never below 0).
+    """
+
+    narrative: str
+    now: tuple[float, ...]
+    before: tuple[float, ...]
+    index: float
+    is_moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerm:
+    """A word in more articles than before: how many of the read ones, and whether the model knows its beginning."""
+
+    term: str
+    now: int
+    before: int
+    z: float
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A narrative without a flag in the whole time; ``last`` is the last day with one that is known."""
+
+    narrative: str
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days, both included, and the articles assessed in them: all, by language, and those whose text was read for terms."""
+
+    first: date
+    last: date
+    assessed: int
+    languages: Mapping[str, int]
+    read: int
+    unknown_words: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the store knows of a time: assessed articles by language, listed scores by class, and some of its texts."""
+
+    languages: Mapping[str, int]
+    scores: Mapping[str, Sequence[int]]
+    texts: Sequence[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The report. Scores are compared only where both periods have `MIN_ARTICLES`: ``is_comparable``."""
+
+    bundle: str
+    now: Period
+    before: Period
+    is_comparable: bool
+    scores: tuple[ScoreShift, ...]
+    terms: tuple[NewTerm, ...]
+    silent: tuple[Silent, ...]

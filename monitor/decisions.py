@@ -140,7 +140,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer as it was recorded. ``asked`` is the narrative that was asked about; ``is_live``: no later one takes its place."""
+    """An answer as it was recorded.
+
+    ``asked`` is the narrative that was asked about; ``is_live``: no later one takes its place; ``flagged``: the text was flagged
+    with it when it was asked.
+    """
 
     id: int
     article_id: str
@@ -157,6 +161,7 @@ class Decision:
     is_live: bool = True
     title: str = ""
     item_id: int | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

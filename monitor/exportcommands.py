@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.console import Options, common_options, print_json, progress_bars
+from monitor.console import Options, common_options, parse_day, print_json, progress_bars
 from monitor.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
@@ -19,17 +18,10 @@ if TYPE_CHECKING:
 KINDS = ("csv", "xlsx", "jsonl", "stix", "misp", "atom", "jsonfeed", "label-studio")
 
 
-def _day(_context: click.Context, parameter: click.Parameter, raw: str | None) -> date | None:
-    try:
-        return None if raw is None else date.fromisoformat(raw)
-    except ValueError as error:
-        raise click.BadParameter(f"{raw!r} is no day; write YYYY-MM-DD") from error
-
-
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS))
-@click.option("--day", callback=_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
-@click.option("--since", callback=_day, metavar="YYYY-MM-DD", help="All days from this one to --day.")
+@click.option("--day", callback=parse_day, metavar="YYYY-MM-DD", help="Which day [default: today].")
+@click.option("--since", callback=parse_day, metavar="YYYY-MM-DD", help="All days from this one to --day.")
 @click.option("--narrative", "narratives", multiple=True, metavar="ID", help="Only this narrative; may be given several times.")
 @click.option("--all", "takes_all", is_flag=True, help="Also articles that are not flagged.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write into this file instead of stdout.")

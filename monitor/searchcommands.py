@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.console import Options, common_options, print_json
+from monitor.console import Options, common_options, parse_day, print_json
 from monitor.errors import EXIT_DONE
 from monitor.text import show_controls
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 DECISIONS = ("confirmed", "rejected", "unsure", "none")
 
 
-def _day(_context: click.Context, _parameter: click.Parameter, raw: str | None) -> date | None:
-    try:
-        return None if raw is None else date.fromisoformat(raw)
-    except ValueError as error:
-        raise click.BadParameter(f"{raw!r} is no day; write YYYY-MM-DD") from error
-
-
 @click.command()
 @click.argument("query", default="")
 @click.option("--narrative", "narratives", multiple=True, metavar="ID", help="Carries it at its threshold; may be repeated.")
@@ -33,8 +25,8 @@ def _day(_context: click.Context, _parameter: click.Parameter, raw: str | None) 
 @click.option("--outlet", "outlets", multiple=True, metavar="NAME", help="Only of this outlet; may be repeated.")
 @click.option("--feed", "feed_ids", multiple=True, metavar="ID", help="Only of this feed; may be repeated.")
 @click.option("--language", "languages", multiple=True, metavar="CODE", help="Only in this language; may be repeated.")
-@click.option("--since", callback=_day, metavar="YYYY-MM-DD", help="Fetched on this day or later.")
-@click.option("--until", callback=_day, metavar="YYYY-MM-DD", help="Fetched on this day or earlier.")
+@click.option("--since", callback=parse_day, metavar="YYYY-MM-DD", help="Fetched on this day or later.")
+@click.option("--until", callback=parse_day, metavar="YYYY-MM-DD", help="Fetched on this day or earlier.")
 @click.option("--flagged/--not-flagged", default=None, help="Only what is, or is not, flagged.")
 @click.option("--decision", type=click.Choice(DECISIONS), help="What analysts decided.")
 @click.option("--sort", type=click.Choice(("date", "rank")), default="date", show_default=True, help="Newest, or best, first.")

@@ -197,6 +197,7 @@ def _make_decision(row: Any) -> Decision:
         is_live=bool(row.live),
         title=row.title or "",
         item_id=row.item_id,
+        flagged=bool(row.flagged),
     )
 
 

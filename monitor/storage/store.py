@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor.dayreports import Seen
 from monitor.errors import StoreError
 from monitor.storage import (
     articles,
     assessments,
     daycounts,
     digests,
+    drift,
     evidence,
     exports,
     feeds,
@@ -23,6 +25,7 @@ from monitor.storage import (
     pages,
     search,
 )
+from monitor.storage.days import day_bounds
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
@@ -194,6 +197,23 @@ class SqlStore:
             daycounts.count_days(connection, digests.list_window(since or day, day), timezone=timezone, bundle=bundle)
         with self._begin() as connection:
             return digests.load_digest(connection, day, timezone=timezone, bundle=bundle, since=since, facts=facts)
+
+    def load_seen(self, first: date, last: date, *, timezone: str, bundle: str, max_texts: int) -> Seen:
+        """What the drift report says of the days from ``first`` to ``last``."""
+        start, end = day_bounds(first, timezone)[0], day_bounds(last, timezone)[1]
+        with self._begin() as connection:
+            return Seen(
+                drift.count_languages(connection, bundle, start, end),
+                drift.count_scores(connection, bundle, start, end),
+                drift.load_sample(connection, start, end, limit=max_texts),
+            )
+
+    def load_last_flags(self, day: date, *, timezone: str, bundle: str, days: int) -> dict[str, date]:
+        """The last day on which each narrative was flagged; the ``days`` up to ``day`` are counted first."""
+        window = [day - timedelta(days=n) for n in reversed(range(days))]
+        with self._begin() as connection:
+            daycounts.count_days(connection, window, timezone=timezone, bundle=bundle)
+            return drift.load_last_flags(connection, bundle, until=day)
 
     def rank_revisions(
         self, day: date, *, timezone: str, bundle: str, narratives: Sequence[str] = (), flagged_only: bool = True

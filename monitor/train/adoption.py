@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.ports import Classifier
     from monitor.records import LabelledText
+    from monitor.train.decided import OneSided
     from monitor.train.heldout import HeldOutAnswers
 
 DRAWS = 200
@@ -126,13 +127,18 @@ def judge_adoption(
     decided: Sequence[LabelledText],
     *,
     seed: int,
+    one_sided: Sequence[OneSided] = (),
     report_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Adoption:
-    """Compare a new bundle with the one in use. ``decided`` are the texts of all decisions so far."""
+    """Compare a new bundle with the one in use. ``decided`` are the texts of all decisions so far.
+
+    A bundle that learnt from ``one_sided`` accounts is not adopted, however it compares.
+    """
     lost = sorted(set(old.held_out.narratives) - set(new.held_out.narratives))
     shared = [narrative for narrative in old.held_out.narratives if narrative in new.held_out.narratives]
     was, now = _align(old.held_out, new.held_out, shared)
     obstacles = [f"it no longer knows {narrative}" for narrative in lost]
+    obstacles += _list_one_sided(new.held_out, one_sided)
     if len(was.ids) < MIN_TEXTS:
         obstacles.append(f"the two share only {len(was.ids)} held-out texts, too few to compare them; train it on the corpus too")
         return Adoption(old.bundle_id, new.bundle_id, (), (), tuple(obstacles))
@@ -140,6 +146,16 @@ def judge_adoption(
     checks += _check_decided(old, new, decided, shared, seed, report_progress)
     obstacles += [_explain(check) for check in checks if check.is_worse]
     return Adoption(old.bundle_id, new.bundle_id, tuple(checks), _list_changes(was, now), tuple(obstacles))
+
+
+def _list_one_sided(held_out: HeldOutAnswers, one_sided: Sequence[OneSided]) -> list[str]:
+    learnt = {name for name, decided in zip(held_out.ids, held_out.decided, strict=True) if decided}
+    return [
+        f"it learnt from {one.account}, who confirmed {one.confirmed} of {one.answered} questions on texts that were not flagged; "
+        f"look at these decisions, or train without them: monitor train --without {one.account}"
+        for one in one_sided
+        if one.text_ids & learnt
+    ]
 
 
 def _explain(check: Check) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.records import LabelledText, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from monitor.decisions import DecidedText, Decision
     from monitor.records import Stance
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 DECIDED = "decided"
 # What a text from the feeds counts beside one of the corpus; measured by `benchmarks/teaching.py`.
 DECISION_WEIGHT = 1.0
+# Of fewer answers on what was not flagged nothing is concluded.
+MIN_UNFLAGGED = 30
+ONE_SIDED_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,54 @@ def is_decided(text: LabelledText) -> bool:
     return text.kind == DECIDED
 
 
-def label_decisions(decided: Iterable[DecidedText], *, weight: float = DECISION_WEIGHT) -> Taught:
-    """Turn decisions into texts to learn from. All copies of a story have one group, so that no split parts them."""
+def label_decisions(
+    decided: Iterable[DecidedText], *, weight: float = DECISION_WEIGHT, without: Container[str] = frozenset()
+) -> Taught:
+    """Turn decisions into texts to learn from. All copies of a story have one group, so that no split parts them.
+
+    The answers of the accounts named in ``without`` are left out.
+    """
     texts: list[LabelledText] = []
     disputed = unsure = 0
     for one in decided:
-        opinions = _gather_opinions(one.decisions)
+        heard = [decision for decision in one.decisions if decision.account not in without]
+        opinions = _gather_opinions(heard)
         verdicts = {narrative: _settle(said) for narrative, said in opinions.items()}
         settled = {narrative: verdict for narrative, verdict in verdicts.items() if verdict is not None}
         disputed += len(verdicts) - len(settled)
-        unsure += not opinions
+        unsure += bool(heard) and not opinions
         if settled:
-            texts.append(_label(one, settled, weight))
+            texts.append(_label(one, heard, settled, weight))
     return Taught(tuple(texts), disputed, unsure)
+
+
+@dataclass(frozen=True, slots=True)
+class OneSided:
+    """An account that confirms nearly everything, of what no bundle flagged too; ``text_ids`` are all texts it answered on."""
+
+    account: str
+    answered: int
+    confirmed: int
+    text_ids: frozenset[str]
+
+
+def find_one_sided(decided: Iterable[DecidedText]) -> tuple[OneSided, ...]:
+    """Accounts whose answers on questions without a flag are nearly all "yes, it promotes this": nobody's feeds are like that."""
+    answered: Counter[str] = Counter()
+    confirmed: Counter[str] = Counter()
+    text_ids: defaultdict[str, set[str]] = defaultdict(set)
+    for one in decided:
+        for decision in one.decisions:
+            text_ids[decision.account].add(one.document.id)
+            if decision.asked and not decision.flagged and decision.answer.verdict in {"confirm", "reject"}:
+                said = (decision.answer.narrative, decision.answer.stance)
+                answered[decision.account] += 1
+                confirmed[decision.account] += said == (decision.asked, "promotes")
+    return tuple(
+        OneSided(account, count, confirmed[account], frozenset(text_ids[account]))
+        for account, count in sorted(answered.items())
+        if count >= MIN_UNFLAGGED and confirmed[account] >= ONE_SIDED_SHARE * count
+    )
 
 
 def hash_taught(texts: Sequence[LabelledText]) -> str:
@@ -105,7 +143,7 @@ def _settle(said: Sequence[Stance | None]) -> _Verdict | None:
     return _Verdict(stance, lead / len(said))
 
 
-def _label(one: DecidedText, settled: dict[str, _Verdict], weight: float) -> LabelledText:
+def _label(one: DecidedText, heard: Sequence[Decision], settled: dict[str, _Verdict], weight: float) -> LabelledText:
     labels = {narrative: verdict.stance for narrative, verdict in settled.items() if verdict.stance is not None}
     has_none = "" in settled and not labels
     return LabelledText(
@@ -115,7 +153,7 @@ def _label(one: DecidedText, settled: dict[str, _Verdict], weight: float) -> Lab
         kind=DECIDED,
         known=None if has_none else frozenset(settled) - {""},
         weight=weight * min(verdict.agreement for verdict in settled.values()),
-        marks={n: mark for n, mark in _find_marks(one.decisions).items() if n in labels},
+        marks={n: mark for n, mark in _find_marks(heard).items() if n in labels},
     )
 
 

@@ -15,7 +15,7 @@ from monitor.train.adoption import (
     measure_decided,
     note_adoption,
 )
-from monitor.train.decided import DECIDED
+from monitor.train.decided import DECIDED, OneSided
 from monitor.train.evaluate import Judged
 from monitor.train.heldout import collect_held_out, pack_held_out, unpack_held_out
 from monitor.train.report import tabulate_adoption
@@ -172,3 +172,13 @@ def test_a_change_of_bundles_is_noted(tmp_path):
     assert ['"forced": false' in line for line in lines] == [True, False]
     with pytest.raises(BundleError, match="cannot be written"):
         note_adoption(tmp_path / "missing", "cb1-new", None, adoption, at=NOON)
+
+
+def test_what_learnt_from_one_who_confirms_everything_is_not_adopted():
+    decided = [decide(n, {"fake_loyalty": "promotes"}) for n in range(3)]
+    one = OneSided("anna", 40, 39, frozenset(text.document.id for text in decided))
+    taught, untaught = contend(judge_well, [*CORPUS, *decided]), contend(judge_well)
+    (obstacle,) = judge_adoption(untaught, taught, decided, seed=1, one_sided=[one]).obstacles
+    assert "anna, who confirmed 39 of 40" in obstacle
+    assert "--without anna" in obstacle
+    assert judge_adoption(untaught, untaught, decided, seed=1, one_sided=[one]).is_adopted

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from monitor.decisions import Answer, DecidedText, Decision, Span
 from monitor.records import Document, Mark
-from monitor.train.decided import hash_taught, is_decided, label_decisions
+from monitor.train.decided import MIN_UNFLAGGED, find_one_sided, hash_taught, is_decided, label_decisions
 from tests.factories import make_labelled_text
 
 NOON = datetime(2026, 5, 14, 12, tzinfo=UTC)
@@ -15,10 +16,10 @@ OTHER = Answer("confirm", NAZI, "promotes")
 REJECT, UNSURE = Answer("reject"), Answer("unsure")
 
 
-def make_decided(*said: tuple[int, str, Answer], key: str = "a", group: str = "cluster-1") -> DecidedText:
+def make_decided(*said: tuple[int, str, Answer], key: str = "a", group: str = "cluster-1", flagged: bool = False) -> DecidedText:
     """A text with answers: account, narrative asked about, answer."""
     decisions = tuple(
-        Decision(n, key, 1, asked, "cb1-0123456789ab", account, f"u{account}", NOON, answer, "certain", None, None)
+        Decision(n, key, 1, asked, "cb1-0123456789ab", account, f"u{account}", NOON, answer, "certain", None, None, flagged=flagged)
         for n, (account, asked, answer) in enumerate(said)
     )
     return DecidedText(Document(f"{key}#1", title="Жители поддержали"), group, decisions)
@@ -108,3 +109,41 @@ def test_the_hash_changes_with_what_was_said_and_not_without():
 
 def test_a_text_of_the_corpus_is_not_a_decided_one():
     assert not is_decided(make_labelled_text("a"))
+
+
+def test_an_account_can_be_left_out():
+    decided = [
+        make_decided((1, "fake_loyalty", CONFIRM), (2, "fake_loyalty", REJECT)),
+        make_decided((1, "fake_loyalty", CONFIRM), key="b"),
+    ]
+    taught = label_decisions(decided, without={"u1"})
+    assert [(text.document.id, text.labels) for text in taught.texts] == [("a#1", {})]
+    assert (taught.disputed, taught.unsure) == (0, 0)
+
+
+def answer_many(answer, *, count=MIN_UNFLAGGED, flagged=False, account=1):
+    return [
+        make_decided((account, "fake_loyalty", answer), key=f"{account}{answer.verdict}{n}", flagged=flagged) for n in range(count)
+    ]
+
+
+def test_who_confirms_everything_is_found():
+    (one,) = find_one_sided(
+        [*answer_many(CONFIRM), *answer_many(REJECT, account=2), *answer_many(CONFIRM, flagged=True, account=3)]
+    )
+    assert (one.account, one.answered, one.confirmed, len(one.text_ids)) == ("u1", MIN_UNFLAGGED, MIN_UNFLAGGED, MIN_UNFLAGGED)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(answer_many(CONFIRM, count=MIN_UNFLAGGED - 1), id="too few to tell"),
+        pytest.param(answer_many(CONFIRM, flagged=True), id="only what was flagged"),
+        pytest.param([*answer_many(CONFIRM), *answer_many(REJECT, count=6)], id="some are rejected"),
+        pytest.param([*answer_many(CONFIRM), *answer_many(REPORTS, count=6)], id="some only report"),
+        pytest.param(answer_many(OTHER), id="another narrative than was asked about"),
+    ],
+)
+def test_who_looks_at_the_texts_is_not(answers):
+    keyed = [replace(one, document=Document(f"{n}#1")) for n, one in enumerate(answers)]
+    assert find_one_sided(keyed) == ()
