@@ -16,6 +16,7 @@ from monitor.driftcommands import drift
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.exportcommands import export
 from monitor.feedcommands import feeds
+from monitor.importcommands import import_group
 from monitor.notifycommands import notify
 from monitor.reviewcommands import review, users
 from monitor.searchcommands import search
@@ -371,6 +372,7 @@ def doctor(options: Options) -> int:
 cli.add_command(feeds)
 cli.add_command(drift)
 cli.add_command(export)
+cli.add_command(import_group)
 cli.add_command(notify)
 cli.add_command(search)
 cli.add_command(review)

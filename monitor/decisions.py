@@ -173,6 +173,28 @@ class DecidedText:
     decisions: tuple[Decision, ...]
 
 
+# Of what was answered elsewhere: recorded; recorded before; the article or revision is not stored; its text is another one.
+ImportOutcome = Literal["decided", "known", "unknown", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAnswers:
+    """One person's answers, given elsewhere, on one revision: each narrative asked about, with what they said.
+
+    ``where`` names them for messages; ``author`` is the person as the other program names them; ``sha256`` is the hash of the
+    text that they saw.
+    """
+
+    where: str
+    article_id: str
+    revision: int
+    sha256: str
+    bundle: str
+    author: str
+    made_at: datetime
+    answers: tuple[tuple[str, Answer], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What the analyst had before their eyes: the number of the revision, and the last decision on the item (0: none)."""

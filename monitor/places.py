@@ -9,8 +9,8 @@ SAMPLES = _PACKAGE / "samples"
 
 
 def find_models(working_folder: Path) -> Path:
-    """The folder with ``CURRENT``, ``codebook.yaml`` and the bundles."""
-    return _first_with(working_folder, "models", "CURRENT")
+    """The folder with ``codebook.yaml`` and the bundles; before the first one is trained, ``CURRENT`` is not there yet."""
+    return _first_with(working_folder, "models", "codebook.yaml")
 
 
 def find_default_feeds(working_folder: Path) -> Path:

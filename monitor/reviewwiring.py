@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.decisions import ImportedAnswers
 from monitor.errors import UsageError
 from monitor.wiring import open_codebook, open_config, read_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from monitor.decisions import Account, Role
+    from monitor.pipeline.parts import Progress
     from monitor.review.parts import BundleFacts, Parts
     from monitor.storage.reviewstore import ReviewStore
     from monitor.wiring import Clock, Places
@@ -171,6 +175,75 @@ def switch_user(places: Places, clock: Clock, name: str, *, enabled: bool) -> No
     with open_review_store(places) as store:
         if not store.set_disabled(name, None if enabled else clock.read()):
             raise _no_account(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file of annotations: how many of each outcome, and a line on each that was not taken."""
+
+    tasks: int
+    counts: dict[str, int]
+    problems: tuple[str, ...]
+
+
+def import_annotations(
+    places: Places,
+    file: Path,
+    authors: Sequence[str],
+    *,
+    report_progress: Callable[[Progress], None] = lambda _: None,
+) -> Imported:
+    """Record the decisions in a Label Studio export. ``authors`` are ``NAME``, for all, or ``WHO=NAME`` for one person there.
+
+    Raises `UsageError` where the file cannot be read, or nobody's name is given for an author; then nothing is recorded.
+    """
+    from monitor.export.annotations import Unanswered, Unreadable, read_annotations  # noqa: PLC0415
+    from monitor.pipeline.parts import Progress  # noqa: PLC0415
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror}); give the JSON file that Label Studio exported") from error
+    found = read_annotations(content, narratives=open_codebook(places).ids)
+    counts = dict.fromkeys(("decided", "known", "unknown", "changed", "unanswered", "unreadable"), 0)
+    problems: list[str] = []
+    with open_review_store(places) as store:
+        account_of = _match_authors(store, authors, [one.author for one in found if isinstance(one, ImportedAnswers)])
+        for n, one in enumerate(found):
+            report_progress(Progress("import", n, len(found)))
+            if isinstance(one, Unanswered):
+                counts["unanswered"] += 1
+            elif isinstance(one, Unreadable):
+                counts["unreadable"] += 1
+                problems.append(f"{one.where}: {one.reason}")
+            else:
+                outcome = store.import_annotation(one, account_id=account_of[one.author])
+                counts[outcome] += 1
+                if outcome in _IMPORT_PROBLEMS:
+                    problems.append(f"{one.where}: {_IMPORT_PROBLEMS[outcome].format(one)}")
+    return Imported(len({one.where.partition(",")[0] for one in found}), counts, tuple(problems))
+
+
+_IMPORT_PROBLEMS = {
+    "unknown": "article {0.article_id}, revision {0.revision}, is not in this store",
+    "changed": "the text of article {0.article_id}, revision {0.revision}, is another one in this store",
+}
+
+
+def _match_authors(store: ReviewStore, given: Sequence[str], found: Sequence[str]) -> dict[str, int]:
+    """The account of each author of annotations. Raises `UsageError` naming all that have none."""
+    accounts = {account.name: account.id for account in store.load_accounts()}
+    named = dict(one.split("=", 1) for one in given if "=" in one)
+    everybody = next((one for one in given if "=" not in one), None)
+    for name in (*named.values(), *([everybody] if everybody else [])):
+        if name not in accounts:
+            raise UsageError(f"--as {name}: there is no such account; make it with `monitor users add {name}`")
+    matched = {author: named.get(author, everybody or (author if author in accounts else None)) for author in found}
+    if missing := sorted(author for author, name in matched.items() if name is None):
+        raise UsageError(
+            f"whose answers are those of {', '.join(missing)} in Label Studio? Say --as NAME for all, or --as {missing[0]}=NAME"
+        )
+    return {author: accounts[name] for author, name in matched.items() if name is not None}
 
 
 def _no_account(name: str) -> UsageError:

@@ -15,7 +15,7 @@ from monitor.decisions import Answer, Conflict, DecidedText, Decision, Judged, K
 from monitor.stages.queue import judge_state
 from monitor.storage.articles import CHUNK, make_document
 from monitor.storage.reviewschema import decisions, review_items, users
-from monitor.storage.schema import articles, revisions
+from monitor.storage.schema import articles, narrative_scores, revisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,55 @@ def save_decision(
     number = _insert(connection, row)
     _update_state(connection, item)
     return Kept(number)
+
+
+def import_answer(  # noqa: PLR0913 - all that a decision is
+    connection: Connection,
+    *,
+    article_id: str,
+    revision: int,
+    asked: str,
+    answer: Answer,
+    account_id: int,
+    bundle: str,
+    made_at: datetime,
+) -> bool:
+    """Record an answer that was given elsewhere; False where the account has said the same, or something later."""
+    mine = (decisions.c.article_id == article_id) & (decisions.c.asked == asked) & (decisions.c.revision == revision)
+    live = connection.execute(select(decisions).where(mine & is_live() & (decisions.c.user_id == account_id))).first()
+    if live is not None and (_make_answer(live) == answer or live.made_at >= made_at):
+        return False
+    scores = narrative_scores
+    is_score = (scores.c.narrative == asked) & (scores.c.bundle == bundle) & scores.c.flagged
+    of_revision = (revisions.c.article_id == article_id) & (revisions.c.number == revision)
+    found = select(scores.c.revision_id).join(revisions, revisions.c.id == scores.c.revision_id).where(is_score & of_revision)
+    row = {
+        "article_id": article_id,
+        "revision": revision,
+        "asked": asked,
+        "bundle": bundle,
+        "user_id": account_id,
+        "made_at": made_at,
+        "scheme": "imported",
+        "probability": None,
+        "flagged": connection.execute(found).first() is not None,
+        "supersedes": live.id if live is not None else None,
+        **_answer_row(answer),
+    }
+    _insert(connection, row)
+    is_item = (
+        (review_items.c.article_id == article_id) & (review_items.c.narrative == asked) & (review_items.c.revision == revision)
+    )
+    item = connection.execute(select(review_items).where(is_item & (review_items.c.state != "closed"))).first()
+    if item is not None:
+        _update_state(connection, item)
+    return True
+
+
+def load_hash(connection: Connection, article_id: str, revision: int) -> str | None:
+    """The hash of a revision's text; None where there is no such revision."""
+    query = select(revisions.c.content_sha256).where((revisions.c.article_id == article_id) & (revisions.c.number == revision))
+    return connection.execute(query.where(~revisions.c.is_variant)).scalar()
 
 
 def _insert(connection: Connection, row: dict[str, Any]) -> int:

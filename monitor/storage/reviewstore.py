@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         DecidedText,
         Decision,
         Filters,
+        ImportedAnswers,
+        ImportOutcome,
         Item,
         Judged,
         Kept,
@@ -212,6 +214,29 @@ class ReviewStore:
         """See `monitor.storage.decisions`; so for the others of this group."""
         with self._begin_writing() as connection:
             return decisions.save_decision(connection, item_id, answer, account_id=account_id, basis=basis, made_at=made_at)
+
+    def import_annotation(self, annotation: ImportedAnswers, *, account_id: int) -> ImportOutcome:
+        """Record what was answered elsewhere on one revision: all of it, or nothing where the text is not the one that is stored."""
+        with self._begin_writing() as connection:
+            kept = decisions.load_hash(connection, annotation.article_id, annotation.revision)
+            if kept is None:
+                return "unknown"
+            if kept != annotation.sha256:
+                return "changed"
+            added = [
+                decisions.import_answer(
+                    connection,
+                    article_id=annotation.article_id,
+                    revision=annotation.revision,
+                    asked=asked,
+                    answer=answer,
+                    account_id=account_id,
+                    bundle=annotation.bundle,
+                    made_at=annotation.made_at,
+                )
+                for asked, answer in annotation.answers
+            ]
+            return "decided" if any(added) else "known"
 
     def undo_decision(self, decision_id: int, *, account_id: int, is_lead: bool, made_at: datetime) -> int | None:
         """Take a decision back."""

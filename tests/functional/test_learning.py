@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,7 @@ CORPUS = REPOSITORY / "models/corpus"
 # Said by nobody in the corpus.
 CLAIM = "The ferry pilots of the strait sang the anthem and swore the peninsula is glad"
 ARTICLES = 45
+WORDS = sorted(set(re.findall(r"[a-z]{4,}", (CORPUS / "general_life.en.jsonl").read_text("utf-8").lower())))
 
 
 @pytest.fixture
@@ -54,12 +57,15 @@ def monitor(home: Path) -> Monitor:
 
 def fill_store(home: Path, answer: Callable[[str], Answer], *, account: str = "anna") -> None:
     """Articles that promote the claim and others that do not, all asked about and answered."""
-    url = f"sqlite:///{home / 'monitor.db'}"
+    url, dice = f"sqlite:///{home / 'monitor.db'}", random.Random(1)
     with SqlStore(url) as store:
         store.sync_feeds([make_feed("agency", language="en")])
         for n in range(ARTICLES):
-            said = CLAIM if n % 3 == 0 else f"The council of district {n} has opened a library with {n * 7} books for children"
-            visit(store, entry(f"e{n}", f"{said}, writes reader number {n * 13} of a local paper", feed_id="agency"), at=NOON)
+            # Other words around it, so that no two are copies of one story.
+            around = " ".join(dice.sample(WORDS, 24))
+            visit(store, entry(f"e{n}", f"{CLAIM}. {around}" if n % 3 == 0 else around, feed_id="agency"), at=NOON)
+        while store.cluster_pending():
+            pass
         assessed = [
             (one.revision_id, Assessment("en", (make_score(score=0.3, is_carried=False, flagged=False),)))
             for one in store.load_pending(BUNDLE, limit=1000)
