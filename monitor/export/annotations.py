@@ -148,12 +148,13 @@ def _read_stance(results: Sequence[Mapping[str, Any]], narrative: str) -> Any:
 
 def _find_span(results: Sequence[Mapping[str, Any]], narrative: str, data: Mapping[str, Any]) -> Span | None:
     """The first passage marked for a narrative that lies within one field, in characters of that field."""
-    for one in results:
-        value = one.get("value") or {}
-        if one.get("from_name") == EVIDENCE and one.get("type") == "labels" and narrative in value["labels"]:
-            if (span := _place_span(int(value["start"]), int(value["end"]), data)) is not None:
-                return span
-    return None
+    marks = (
+        one["value"]
+        for one in results
+        if one.get("from_name") == EVIDENCE and one.get("type") == "labels" and narrative in one["value"]["labels"]
+    )
+    spans = (_place_span(int(mark["start"]), int(mark["end"]), data) for mark in marks)
+    return next((span for span in spans if span is not None), None)
 
 
 def _place_span(start: int, end: int, data: Mapping[str, Any]) -> Span | None:

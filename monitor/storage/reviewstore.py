@@ -216,7 +216,7 @@ class ReviewStore:
             return decisions.save_decision(connection, item_id, answer, account_id=account_id, basis=basis, made_at=made_at)
 
     def import_annotation(self, annotation: ImportedAnswers, *, account_id: int) -> ImportOutcome:
-        """Record what was answered elsewhere on one revision: all of it, or nothing where the text is not the one that is stored."""
+        """Record what was answered elsewhere on one revision: all of it, or nothing where its text is another one here."""
         with self._begin_writing() as connection:
             kept = decisions.load_hash(connection, annotation.article_id, annotation.revision)
             if kept is None:

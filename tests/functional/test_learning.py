@@ -30,6 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CORPUS = REPOSITORY / "models/corpus"
 # Said by nobody in the corpus.
 CLAIM = "The ferry pilots of the strait sang the anthem and swore the peninsula is glad"
+CORPUS_FILES = ("special_operation.en", "special_operation.more.en", "fake_loyalty.en", "fake_loyalty.more.en", "general_life.en")
 ARTICLES = 45
 WORDS = sorted(set(re.findall(r"[a-z]{4,}", (CORPUS / "general_life.en.jsonl").read_text("utf-8").lower())))
 
@@ -40,7 +41,7 @@ def home(tmp_path: Path) -> Path:
     corpus = tmp_path / "models/corpus"
     corpus.mkdir(parents=True)
     shutil.copy(REPOSITORY / "models/codebook.yaml", tmp_path / "models")
-    for name in ("special_operation.en", "fake_loyalty.en", "general_life.en"):
+    for name in CORPUS_FILES:
         shutil.copy(CORPUS / f"{name}.jsonl", corpus)
     (tmp_path / "feeds.yaml").write_text("feeds: []\n")
     return tmp_path
