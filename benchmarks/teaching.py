@@ -1,6 +1,7 @@
 """What analysts' decisions teach: ``python -m benchmarks.teaching [--decisions 300] [--rounds 3] [--seeds 5] [--json FILE]``.
 
-The corpus is split by group: a model is trained on a start of 15 %, the next 50 % play the articles that come in, and 35 % measure.
+The corpus is split by group: a model is trained on a start of 15 %, of the next 50 % come the articles that come in (mixed as in a
+feed, where four of five carry nothing; or with ``--mix corpus`` as they are), and 35 % measure.
 Analysts are played by the gold labels. They are asked as the review page asks (`make_questions`), by uncertainty or at random, and
 their decisions go into the next training as decisions do (`label_decisions`). Training is repeated after every round.
 
@@ -32,6 +33,7 @@ from monitor.train.evaluate import judge_texts, tabulate
 from monitor.train.fit import fit_model
 from monitor.train.heldout import collect_held_out
 from monitor.train.measures import NONE, Answers, draw_weights, find_interval, measure
+from monitor.train.thresholds import FEED_MIX, kind_in_feed
 from monitor.train.train import judge_held_out
 
 if TYPE_CHECKING:
@@ -64,7 +66,22 @@ def split(corpus: Sequence[LabelledText], seed: int, options: argparse.Namespace
     for text in corpus:
         at = place[text.group]
         parts[0 if at < options.start else 1 if at < options.start + options.pool else 2].append(text)
-    return Parts(*(tuple(part) for part in parts))
+    start, pool, test = (tuple(part) for part in parts)
+    return Parts(start, mix_as_feed(pool, seed) if options.mix == "feed" else pool, test)
+
+
+def mix_as_feed(pool: Sequence[LabelledText], seed: int) -> tuple[LabelledText, ...]:
+    """As many of each kind as a feed holds for the pool's texts that carry nothing at all; which ones is left to chance."""
+    order = np.random.default_rng(seed).permutation(len(pool))
+    size = sum(kind_in_feed(text) == "none" for text in pool) / FEED_MIX["none"]
+    left = {kind: round(share * size) for kind, share in FEED_MIX.items()}
+    chosen = []
+    for i in order:
+        kind = kind_in_feed(pool[i])
+        if left[kind]:
+            left[kind] -= 1
+            chosen.append(pool[i])
+    return tuple(chosen)
 
 
 def answer_rightly(question: Question, text: LabelledText) -> Answer:
@@ -172,6 +189,7 @@ def compare(options: argparse.Namespace, corpus: Sequence[LabelledText]) -> dict
     }
     means = {name: np.mean([d[a] - d[b] for d in drawn], axis=0) for name, (a, b) in gains.items()}
     return {
+        "mix": options.mix,
         "decisions": options.decisions,
         "rounds": options.rounds,
         "gains": {name: {"gain": round(float(v[0]), 4), "interval": find_interval(v[1:])} for name, v in means.items()},
@@ -227,6 +245,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=-1)
     parser.add_argument("--start", type=float, default=0.15, help="Share of the groups that the first model knows.")
     parser.add_argument("--pool", type=float, default=0.50, help="Share of the groups that come in.")
+    parser.add_argument(
+        "--mix", choices=("feed", "corpus"), default="feed", help="What comes in: mixed as a feed, or as the corpus."
+    )
     parser.add_argument("--adversary", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

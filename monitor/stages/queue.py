@@ -28,10 +28,10 @@ def make_questions(
     flagged = [score for score in scores if score.flagged]
     best = max(scores, key=lambda s: (_logit(s.score) - _logit(thresholds.get(s.id, 0.5)), s.id), default=None)
     chosen: list[NarrativeScore | None] = [*flagged] if flagged else [best]
-    return tuple(_make_question(article_id, score, thresholds, seed) for score in chosen)
+    return tuple(_make_question(article_id, score, seed) for score in chosen)
 
 
-def _make_question(article_id: str, score: NarrativeScore | None, thresholds: Mapping[str, float], seed: str) -> Question:
+def _make_question(article_id: str, score: NarrativeScore | None, seed: str) -> Question:
     narrative, value, flagged = (score.id, score.score, score.flagged) if score else ("", 0.0, False)
     probability = SAMPLE_SHARE * (1.0 if flagged else max(value, MIN_SAMPLED_SCORE))
     drawn = draw_share(seed, "sample", article_id, narrative)
@@ -41,7 +41,7 @@ def _make_question(article_id: str, score: NarrativeScore | None, thresholds: Ma
         stance=score.stance if score else None,
         flagged=flagged,
         rank_certain=-value - (1.0 if flagged else 0.0),
-        rank_uncertain=_measure_doubt(score, thresholds),
+        rank_uncertain=_measure_doubt(score),
         rank_sample=drawn / probability,
         probability=probability,
         is_sampled=drawn < probability,
@@ -49,13 +49,13 @@ def _make_question(article_id: str, score: NarrativeScore | None, thresholds: Ma
     )
 
 
-def _measure_doubt(score: NarrativeScore | None, thresholds: Mapping[str, float]) -> float:
-    """How far the model is from saying something else: from the threshold, in logits, or from another stance."""
-    if score is None:
-        return _logit(1.0) - _logit(0.0)
-    gap = abs(_logit(score.score) - _logit(thresholds.get(score.id, 0.5)))
-    # A stance matters only where the narrative is carried.
-    return min(gap, max(_logit(score.stance_score), 0.0)) if score.is_carried else gap
+def _measure_doubt(score: NarrativeScore | None) -> float:
+    """How far the model is from not knowing whether the text carries the narrative, in logits.
+
+    Neither the threshold, which is meant for precision, nor doubt about the stance: both put before the analyst what is carried
+    for sure, and teach less (`benchmarks/teaching.py`).
+    """
+    return abs(_logit(score.score)) if score else _logit(1.0) - _logit(0.0)
 
 
 def _logit(probability: float) -> float:
