@@ -26,6 +26,20 @@ class BundleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Precision:
+    """How many of a narrative's flags analysts confirmed, of those drawn at random: a share with its 95 % interval.
+
+    ``decided`` are the draws that it rests on. ``value`` is None where they are too few.
+    """
+
+    narrative: str
+    decided: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DayCount:
     """Flagged articles of one subject (a narrative or an outlet) on one day, out of all assessed ones that could have been."""
 

@@ -13,7 +13,7 @@ from monitor.dayreports import Comparison, Gaps, Trends
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from monitor.dayreports import FeedNote, Mention
+    from monitor.dayreports import FeedNote, Mention, Precision
     from monitor.records import NarrativeScore
 
 
@@ -332,6 +332,7 @@ class Digest:
     counters: tuple[Mention, ...] = ()
     feed_notes: tuple[FeedNote, ...] = ()
     gaps: Gaps = field(default_factory=Gaps)
+    precision: tuple[Precision, ...] = ()
 
     @property
     def span(self) -> str:

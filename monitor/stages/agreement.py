@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from monitor.dayreports import Precision
 from monitor.decisions import Agreement, Estimate
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from monitor.decisions import Answer, Judged
 
 _Z95 = 1.959963984540054
+# From fewer draws an interval says next to nothing.
+MIN_DECIDED = 10
 
 
 def label_answer(answer: Answer) -> str:
@@ -70,6 +73,18 @@ def estimate_precision(judged: Sequence[Judged], narrative: str) -> Estimate | N
 def estimate_recall(judged: Sequence[Judged], narrative: str) -> Estimate | None:
     """How many of the texts that promote a narrative are flagged with it, from the random share."""
     return estimate_share([(1 / one.probability, _is_flag(one, narrative)) for one in judged if promotes(one, narrative)])
+
+
+def rate_flags(judged: Sequence[Judged]) -> tuple[Precision, ...]:
+    """The precision of each narrative's flags, from the random share: figures from `MIN_DECIDED` draws on."""
+    found = []
+    for narrative in sorted({one.asked for one in judged if _is_flag(one, one.asked)}):
+        estimate = estimate_precision(judged, narrative)
+        if estimate is None or estimate.count < MIN_DECIDED:
+            found.append(Precision(narrative, estimate.count if estimate else 0))
+        else:
+            found.append(Precision(narrative, estimate.count, estimate.value, estimate.low, estimate.high))
+    return tuple(found)
 
 
 def promotes(one: Judged, narrative: str) -> bool:

@@ -294,9 +294,11 @@ def load_pairs(connection: Connection, *, since: datetime) -> tuple[tuple[str, A
     return tuple((asked, answers[0], answers[1]) for (_, asked, _), answers in found.items() if len(answers) > 1)
 
 
-def load_judged(connection: Connection, *, since: datetime) -> tuple[Judged, ...]:
-    """The first live answer on each item of the random share."""
+def load_judged(connection: Connection, *, since: datetime, until: datetime | None = None) -> tuple[Judged, ...]:
+    """The first live answer on each item of the random share, made between two times."""
     chosen = is_live() & (decisions.c.scheme == "sample") & (decisions.c.made_at >= since) & (decisions.c.verdict != "skip")
+    if until is not None:
+        chosen &= decisions.c.made_at < until
     found: dict[tuple[str, str], Judged] = {}
     for row in connection.execute(select(decisions).where(chosen).order_by(decisions.c.id)):
         judged = Judged(row.asked, row.flagged, _make_answer(row), row.probability)

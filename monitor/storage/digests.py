@@ -21,6 +21,7 @@ from monitor.reports import (
     DigestRow,
     StanceCount,
 )
+from monitor.stages.agreement import rate_flags
 from monitor.stages.stories import group_stories
 from monitor.stages.trends import WINDOW_DAYS, compare_periods, judge_trends
 from monitor.storage.assessments import load_scores
@@ -29,6 +30,7 @@ from monitor.storage.changes import load_changes
 from monitor.storage.copies import load_copies
 from monitor.storage.daycounts import load_narrative_counts, load_outlet_counts
 from monitor.storage.days import day_bounds, latest_revisions
+from monitor.storage.decisions import load_judged
 from monitor.storage.evidence import load_sequences
 from monitor.storage.feeds import load_health, load_runs
 from monitor.storage.growth import load_grown
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     )
 
 NO_FACTS = BundleFacts()
+PRECISION_SPAN = timedelta(days=30)
 
 
 def load_digest(
@@ -82,6 +85,7 @@ def load_digest(
         counters=counters,
         feed_notes=load_feed_notes(connection, end),
         gaps=load_gaps(connection, latest, bundle, facts, (first, day)),
+        precision=rate_flags(load_judged(connection, since=end - PRECISION_SPAN, until=end)),
     )
 
 

@@ -19,6 +19,13 @@ CONTEXT_CHARS = 220
 MAX_EVIDENCE = 1_000
 # Beyond these many, places are counted instead of named.
 MAX_PLACES = 60
+# What analysts say of a story, by the word that exports have for it.
+DECISIONS = {
+    "confirmed": "confirmed by analysts",
+    "rejected": "rejected by analysts",
+    "disputed": "analysts differ",
+    "unsure": "analysts are unsure",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Card:
     places: tuple[Place, ...]
     more_places: int
     spread: str
+    decision: str
 
 
 def make_card(story: Story, name_of: Callable[[str], str], zone: ZoneInfo) -> Card:
@@ -89,6 +97,7 @@ def make_card(story: Story, name_of: Callable[[str], str], zone: ZoneInfo) -> Ca
         places=_list_places(story, zone),
         more_places=max(0, len(story.copies) - MAX_PLACES),
         spread=_describe_spread(story),
+        decision=DECISIONS.get(row.decision or "", ""),
     )
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from monitor.stages.edits import diff_texts, shorten_diff
 from monitor.stages.render.blindspots import BlindSpot, find_blind_spots
-from monitor.stages.render.cards import Card, make_card
+from monitor.stages.render.cards import DECISIONS, Card, make_card
 from monitor.stages.render.trendrows import TrendRow, list_spikes, make_narrative_rows, make_outlet_rows
-from monitor.stages.render.words import local_time, say_likelihood, show_title, web_link
+from monitor.stages.render.words import local_time, say_count, say_likelihood, show_title, web_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.dayreports import GrownStory, Mention
+    from monitor.dayreports import GrownStory, Mention, Precision
     from monitor.reports import Digest, NarrativeEdit, Removal, Story
     from monitor.stages.charts import Chart
     from monitor.stages.edits import Change
@@ -120,6 +120,16 @@ class OutletRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PrecisionRow:
+    """How right a narrative's flags were of late: the share with its interval in words, and on how many draws it rests."""
+
+    name: str
+    share: str
+    interval: str
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything that the templates are given."""
 
@@ -142,6 +152,8 @@ class Page:
     near: tuple[MentionNote, ...]
     more_near: int
     outlets: tuple[OutletRow, ...]
+    decided: str
+    precision: tuple[PrecisionRow, ...]
 
 
 def make_page(
@@ -174,7 +186,24 @@ def make_page(
         near=tuple(near[:MAX_SECOND_LOOKS]),
         more_near=max(0, len(near) - MAX_SECOND_LOOKS),
         outlets=_make_outlets(digest, sections),
+        decided=_count_decided(digest),
+        precision=tuple(_rate(one, name_of) for one in digest.precision),
     )
+
+
+def _count_decided(digest: Digest) -> str:
+    """What analysts have decided of the stories; empty where they have decided nothing."""
+    counts = Counter(story.lead.decision for story in digest.stories if story.lead.decision)
+    if not counts:
+        return ""
+    parts = ", ".join(f"{counts[word]} {word}" for word in DECISIONS if counts[word])
+    return f"{counts.total()} of {say_count(len(digest.stories), 'story', 'stories')} decided by analysts: {parts}"
+
+
+def _rate(one: Precision, name_of: Callable[[str], str]) -> PrecisionRow:
+    if one.value is None or one.low is None or one.high is None:
+        return PrecisionRow(name_of(one.narrative), "too few", "", one.decided)
+    return PrecisionRow(name_of(one.narrative), f"{one.value:.0%}", f"{one.low:.0%} to {one.high:.0%}", one.decided)
 
 
 def _make_sections(digest: Digest, name_of: Callable[[str], str], zone: ZoneInfo, priority: Sequence[str]) -> tuple[Section, ...]:

@@ -5,8 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
+from monitor.dayreports import Precision
 from monitor.decisions import Answer, Judged
-from monitor.stages.agreement import estimate_precision, estimate_recall, estimate_share, measure_agreement, measure_kappa
+from monitor.stages.agreement import (
+    MIN_DECIDED,
+    estimate_precision,
+    estimate_recall,
+    estimate_share,
+    measure_agreement,
+    measure_kappa,
+    rate_flags,
+)
 from monitor.stages.queue import make_questions
 from tests.factories import make_score
 
@@ -103,3 +112,20 @@ def test_the_random_share_estimates_without_bias_at_any_time():
         for found, true in ((estimate_precision(seen, "n"), precision), (estimate_recall(seen, "n"), recall)):
             assert found.low <= true <= found.high
             assert found.high - found.low < 0.25
+
+
+def judge(answer, count, *, asked="n", flagged=True):
+    return [Judged(asked, flagged, answer, 0.1)] * count
+
+
+def test_flags_are_rated_by_narrative_where_enough_were_drawn():
+    judged = [*judge(YES, 15), *judge(NO, 5), *judge(NO, MIN_DECIDED - 1, asked="few"), *judge(YES, 20, asked="low", flagged=False)]
+    few, rated = rate_flags(judged)
+    assert few == Precision("few", MIN_DECIDED - 1)
+    assert (rated.narrative, rated.decided, rated.value) == ("n", 20, 0.75)
+    assert rated.low < 0.6
+    assert rated.high > 0.85
+
+
+def test_without_draws_nothing_is_rated():
+    assert rate_flags([]) == ()

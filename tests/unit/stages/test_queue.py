@@ -33,12 +33,11 @@ def test_flags_come_before_all_else_in_the_morning():
     assert flag.rank_certain < near.rank_certain < none.rank_certain
 
 
-def test_doubt_is_nearness_to_a_threshold_or_to_another_stance():
+def test_doubt_is_not_knowing_whether_the_narrative_is_carried():
     [far], [near], [none] = ask(below(score=0.1)), ask(below(score=0.48)), ask()
     assert near.rank_uncertain < far.rank_uncertain < none.rank_uncertain
-    [sure] = ask(make_score(score=0.99, stance_score=0.95))
-    [torn] = ask(make_score(score=0.99, stance_score=0.51))
-    assert torn.rank_uncertain < near.rank_uncertain < sure.rank_uncertain
+    [sure] = ask(make_score(score=0.99, stance_score=0.51))
+    assert far.rank_uncertain < sure.rank_uncertain
 
 
 def test_the_shares_are_drawn_as_announced_and_follow_from_the_seed():

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from monitor.dayreports import Comparison, FeedNote, Gaps, GrownStory, Mention, Shift, Spike, Trend, Trends
+from monitor.dayreports import Comparison, FeedNote, Gaps, GrownStory, Mention, Precision, Shift, Spike, Trend, Trends
 from monitor.reports import Copy, StanceCount
 from monitor.stages.render import find_blind_spots, make_page, render_digest
 from monitor.stages.render.page import MAX_CARDS, MAX_SECOND_LOOKS
@@ -249,3 +249,44 @@ def test_titles_are_one_line(texts, shown):
 
 def test_long_titles_are_cut():
     assert len(show_title("Д" * 10_000)) == 300
+
+
+# What analysts decided
+
+
+def read_pages(digest) -> tuple[str, str]:
+    """The page without its style, and the plain text."""
+    files = render(digest)
+    return files["digest.html"].partition("</style>")[2], files["digest.md"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        pytest.param("confirmed", "confirmed by analysts", id="confirmed"),
+        pytest.param("rejected", "rejected by analysts", id="rejected"),
+        pytest.param("disputed", "analysts differ", id="disputed"),
+        pytest.param("unsure", "analysts are unsure", id="unsure"),
+    ],
+)
+def test_a_decision_stands_with_its_story_and_is_counted(decision, said):
+    digest = make_digest(make_row("a1", decision=decision), make_row("a2", title="Другой заголовок о другом"))
+    for text in read_pages(digest):
+        assert text.count(said) == 1
+        assert f"1 of 2 stories decided by analysts: 1 {decision}." in text
+
+
+def test_where_nothing_was_decided_nothing_is_said_of_it():
+    digest = make_digest(make_row("a1"))
+    for text in read_pages(digest):
+        assert "analysts" not in text
+        assert "How right" not in text
+
+
+def test_how_right_flags_were_is_told_with_its_interval():
+    rated = (Precision("fake_loyalty", 20, 0.75, 0.531, 0.888), Precision("ukraine_nazi", 3))
+    digest = make_digest(make_row("a1"), precision=rated)
+    page, plain = read_pages(digest)
+    shown = re.findall(r"<tr><th scope=\"row\">(.*?)</th>" + r"<td class=\"n\">(.*?)</td>" * 3, page.partition('id="precision"')[2])
+    assert shown == [("Показная верность", "75%", "53% to 89%", "20"), ("ukraine_nazi", "too few", "", "3")]
+    assert "| Показная верность | 75% | 53% to 89% | 20 |" in plain
