@@ -12,7 +12,7 @@ import click
 
 from monitor import __version__
 from monitor.console import Options, common_options, log, parse_day, print_json, print_tables, progress_bars
-from monitor.driftcommands import drift
+from monitor.driftcommands import candidates, drift
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
 from monitor.exportcommands import export
 from monitor.feedcommands import feeds
@@ -371,6 +371,7 @@ def doctor(options: Options) -> int:
 
 cli.add_command(feeds)
 cli.add_command(drift)
+cli.add_command(candidates)
 cli.add_command(export)
 cli.add_command(import_group)
 cli.add_command(notify)

@@ -240,3 +240,28 @@ class Drift:
     scores: tuple[ScoreShift, ...]
     terms: tuple[NewTerm, ...]
     silent: tuple[Silent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfitting:
+    """An article that no narrative fits; ``story`` is one for all its copies."""
+
+    article_id: str
+    story: str
+    title: str
+    text: str
+    url: str
+    outlet: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A story that bursts and fits no narrative: its words, in how many stories, articles and outlets it stands, and examples."""
+
+    terms: tuple[str, ...]
+    stories: int
+    articles: int
+    outlets: int
+    languages: tuple[str, ...]
+    examples: tuple[Unfitting, ...]

@@ -1,4 +1,4 @@
-"""``monitor drift``: what has changed in what comes in."""
+"""``monitor drift`` and ``monitor candidates``: what has changed in what comes in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from monitor.console import Options, common_options, parse_day, print_json, print_tables, progress_bars
 from monitor.dayreports import SCORE_BOUNDS
 from monitor.errors import EXIT_DONE
+from monitor.text import clean_line
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,6 +33,29 @@ def drift(options: Options, day: date | None) -> int:
         print_json(asdict(found))
     else:
         _print_drift(found)
+    return EXIT_DONE
+
+
+@click.command()
+@click.option("--day", callback=parse_day, metavar="YYYY-MM-DD", help="The last day of the week looked at [default: today].")
+@common_options
+def candidates(options: Options, day: date | None) -> int:
+    """Stories of the last week that burst and fit no narrative, with words and examples: what a new narrative may be made of."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from monitor.driftwiring import find_new_stories  # noqa: PLC0415
+
+    found = find_new_stories(options.places, options.clock, day)
+    if options.as_json:
+        print_json([asdict(one) for one in found])
+    elif not found:
+        print("no story burst that fits no narrative")
+    else:
+        for number, one in enumerate(found, 1):
+            print(f"{number}. {', '.join(one.terms)}")
+            print(f"   {one.stories} stories, {one.articles} articles, {one.outlets} outlets ({', '.join(one.languages)})")
+            for example in one.examples:
+                print(f"   - {clean_line(example.title)} ({clean_line(example.outlet)}; monitor explain {example.article_id})")
     return EXIT_DONE
 
 

@@ -1,4 +1,4 @@
-"""What `monitor drift` is made of."""
+"""What `monitor drift` and `monitor candidates` are made of."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from monitor.stages.drift import (
     find_silent,
     measure_unknown,
 )
-from monitor.wiring import Clock, Places, open_classifier, open_config, open_store
+from monitor.wiring import Clock, Places, open_classifier, open_config, open_store, read_answers
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
+    from monitor.dayreports import Candidate
     from monitor.pipeline.parts import Progress
     from monitor.storage.store import SqlStore
 
@@ -61,6 +62,20 @@ def report_drift(
         find_new_terms(terms_now, terms_before, texts=(now.read, before.read), known_prefixes=known),
         silent,
     )
+
+
+def find_new_stories(places: Places, clock: Clock, day: date | None) -> tuple[Candidate, ...]:
+    """What bursts in the week up to a day (today's by default) against the four weeks before, and fits no narrative."""
+    from monitor.stages.candidates import find_candidates  # noqa: PLC0415
+
+    zone = open_config(places).settings.timezone
+    last = day or clock.read().astimezone(ZoneInfo(zone)).date()
+    first = last - timedelta(days=WEEK_DAYS - 1)
+    bundle = read_answers(places)[0]
+    spans = ((first, last), (first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1)))
+    with open_store(places, must_exist=True) as store:
+        now, before = (store.load_unfitting(*span, timezone=zone, bundle=bundle, limit=MAX_TEXTS) for span in spans)
+    return find_candidates(now, before)
 
 
 def _read_period(

@@ -26,7 +26,6 @@ MIN_TERM_ARTICLES = 5
 MIN_TERM_Z = 4.0
 MAX_TERMS = 30
 MIN_TERM_CHARS = 4
-_PRIOR_ARTICLES = 100.0
 
 
 def compare_scores(
@@ -76,23 +75,30 @@ def count_terms(documents: Iterable[Document]) -> tuple[Counter[str], int]:
     return counts, texts
 
 
+def measure_burst(now: int, before: int, texts: tuple[int, int]) -> float:
+    """How unlikely it is that a word stands in a larger share of the texts now by chance: the root of the log-likelihood ratio.
+
+    It is about standard normal where nothing changed, also for rare words; 0 where the share sank. ``texts`` are those of now and
+    of before. Dunning, T. (1993): Accurate Methods for the Statistics of Surprise and Coincidence. Computational Linguistics 19.
+    """
+    share = (now + before) / sum(texts)
+    if now <= share * texts[0]:
+        return 0.0
+    cells = [(now, texts[0] * share), (texts[0] - now, texts[0] * (1 - share))]
+    cells += [(before, texts[1] * share), (texts[1] - before, texts[1] * (1 - share))]
+    return math.sqrt(max(0.0, 2 * sum(seen * math.log(seen / expected) for seen, expected in cells if seen)))
+
+
 def find_new_terms(
     now: Counter[str], before: Counter[str], *, texts: tuple[int, int], known_prefixes: Container[str]
 ) -> tuple[NewTerm, ...]:
-    """Words in a larger share of the texts than before, by the z-score of their log odds with a prior from all texts.
-
-    After Monroe, B., Colaresi, M., Quinn, K. (2008): Fightin' Words. Political Analysis 16.
-    """
+    """Words in a larger share of the texts than before, the surest first."""
     found = []
-    total = sum(texts)
     for term, count in now.items():
         if count < MIN_TERM_ARTICLES:
             continue
         earlier = before.get(term, 0)
-        prior = _PRIOR_ARTICLES * (count + earlier) / total
-        rest = _PRIOR_ARTICLES - prior
-        odds = [math.log((n + prior) / max(size - n + rest, 1e-9)) for n, size in ((count, texts[0]), (earlier, texts[1]))]
-        z = (odds[0] - odds[1]) / math.sqrt(1 / (count + prior) + 1 / (earlier + prior))
+        z = measure_burst(count, earlier, texts)
         if z >= MIN_TERM_Z:
             found.append(NewTerm(term, count, earlier, round(z, 2), term[:PREFIX_CHARS] in known_prefixes))
     return tuple(sorted(found, key=lambda one: (-one.z, one.term))[:MAX_TERMS])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.dayreports import Seen
+from monitor.dayreports import Seen, Unfitting
 from monitor.errors import StoreError
 from monitor.storage import (
     articles,
@@ -207,6 +207,12 @@ class SqlStore:
                 drift.count_scores(connection, bundle, start, end),
                 drift.load_sample(connection, start, end, limit=max_texts),
             )
+
+    def load_unfitting(self, first: date, last: date, *, timezone: str, bundle: str, limit: int) -> list[Unfitting]:
+        """Articles of the days from ``first`` to ``last`` that no narrative fits, at most ``limit``."""
+        start, end = day_bounds(first, timezone)[0], day_bounds(last, timezone)[1]
+        with self._begin() as connection:
+            return drift.load_unfitting(connection, bundle, start, end, limit=limit)
 
     def load_last_flags(self, day: date, *, timezone: str, bundle: str, days: int) -> dict[str, date]:
         """The last day on which each narrative was flagged; the ``days`` up to ``day`` are counted first."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -47,19 +49,42 @@ def filled(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_story_that_fits_no_narrative_is_offered(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'monitor.db'}"
+    bundle = read_answers(Places(None, url, tmp_path, None, REPOSITORY))[0]
+    dice = random.Random(1)
+    words = sorted(set(re.findall(r"[а-я]{5,}", (REPOSITORY / "models/corpus/general_life.ru.jsonl").read_text("utf-8").lower())))
+    with SqlStore(url) as store:
+        store.sync_feeds([make_feed("agency"), make_feed("pier")])
+        for back in range(34, -1, -1):
+            for n in range(12):
+                feed_id = ("agency", "pier")[n % 2]
+                told = "над проливом видели жужелицу" if back < 4 and n < 4 else ""
+                text = f"{' '.join(dice.sample(words, 20))} {told}"
+                visit(store, entry(f"e{back}-{n}", text, feed_id=feed_id), feed_id=feed_id, at=NOON - timedelta(days=back))
+        while store.cluster_pending():
+            pass
+        while waiting := store.load_pending(bundle, limit=500):
+            # One of them is a known narrative's affair.
+            scores = [(make_score(score=0.6),) if n == 0 else () for n in range(len(waiting))]
+            assessed = [(one.revision_id, Assessment("ru", score)) for one, score in zip(waiting, scores, strict=True)]
+            store.save_assessments(bundle, assessed, made_at=NOON)
+    (found,) = json.loads(call("candidates", tmp_path, "--json").stdout)
+    assert "жужелицу" in found["terms"]
+    assert (found["stories"], found["outlets"]) == (16, 2)
+    assert "жужелицу" in call("candidates", tmp_path).stdout
+    quiet = call("candidates", tmp_path, "--day", str(LAST - timedelta(days=7)))
+    assert quiet.stdout == "no story burst that fits no narrative\n"
+
+
 def drift(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "monitor",
-        "drift",
-        "--db",
-        f"sqlite:///{folder / 'monitor.db'}",
-        "--now",
-        NOON.isoformat(),
-        *more,
-    ]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return call("drift", folder, *more)
+
+
+def call(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    url = f"sqlite:///{folder / 'monitor.db'}"
+    words = [sys.executable, "-m", "monitor", command, "--db", url, "--now", NOON.isoformat(), *more]
+    return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
 def test_what_changed_is_told(filled: Path) -> None:
