@@ -37,7 +37,7 @@ ADOPTIONS = "ADOPTIONS.jsonl"
 MIN_TEXTS = 50
 # How much worse is still the same, by measure. Of measures where less is better the gain is the decrease.
 TOLERANCES = {
-    "mean average precision": 0.005,
+    "mean average precision": 0.01,
     "flags (F0.5)": 0.01,
     "precision of flags": 0.01,
     "flagged though refuting": 0.005,
@@ -228,8 +228,9 @@ def _make_check(part: str, name: str, texts: int, old: NDArray[np.float64], new:
         return Check(part, name, texts, _plain(old[0]), _plain(new[0]), None, None, None)
     found = find_interval(gains[1:])
     interval = (found[0], found[1]) if found else None
-    is_surely_worse = interval is not None and interval[1] < 0 and gains[0] < -TOLERANCES[name] / 4
-    is_worse = bool(gains[0] < -TOLERANCES[name] or is_surely_worse)
+    tolerance, highest = TOLERANCES[name], interval[1] if interval else 0.0
+    # Beyond the tolerance, unless that may as well be chance; or surely, if not by next to nothing.
+    is_worse = bool((gains[0] < -tolerance and highest < tolerance) or (gains[0] < -tolerance / 4 and highest < 0))
     if name in FLOORS:
         # More flags at a precision that is still as high as thresholds promise is no loss.
         is_worse = is_worse and bool(new[0] < FLOORS[name])
