@@ -73,14 +73,16 @@ def _take_articles(
     rows: list[Any] = []
     known: set[str] = set()
     taken, last = 0, 0
-    for row in connection.execution_options(yield_per=limit).execute(ordered):
-        taken, last = taken + 1, row.id
-        if row.article_id in known or _has_newer(connection, fitting, row):
-            continue
-        known.add(row.article_id)
-        rows.append(row)
-        if len(rows) == limit:
-            return rows, taken, last
+    # Closed at once where enough was found: PostgreSQL keeps the rest of the answer ready otherwise.
+    with connection.execute(ordered, execution_options={"yield_per": limit}) as found:
+        for row in found:
+            taken, last = taken + 1, row.id
+            if row.article_id in known or _has_newer(connection, fitting, row):
+                continue
+            known.add(row.article_id)
+            rows.append(row)
+            if len(rows) == limit:
+                return rows, taken, last
     return rows, None, last
 
 

@@ -1,7 +1,6 @@
 """Day counts on a real store: whatever is stored later, they are what counting anew gives."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -13,11 +12,6 @@ from tests.unit.storage.stores import LONG, assess_pending, entry, load_digest, 
 
 DAY = date(2026, 5, 14)
 FEEDS = (make_feed("agency", outlet="Маяк"), make_feed("pier", outlet="Причал"))
-
-
-@pytest.fixture
-def db_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'monitor.db'}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The rows of exports, on a real SQLite database."""
+"""The rows of exports, on real databases."""
 
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ ZONE = "Europe/Kyiv"
 
 
 @pytest.fixture
-def store(tmp_path):
-    with SqlStore(f"sqlite:///{tmp_path / 'monitor.db'}") as opened:
+def store(db_url):
+    with SqlStore(db_url) as opened:
         opened.sync_feeds((make_feed("agency"), make_feed("pier", kind="state")))
         yield opened
 

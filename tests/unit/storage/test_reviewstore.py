@@ -1,94 +1,37 @@
-"""Accounts, the queue and decisions on a real SQLite database."""
+"""Accounts, the queue and decisions on real databases."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from monitor.decisions import Answer, Basis, Conflict, Filters, Kept, Span
-from monitor.records import Assessment
-from monitor.stages.articles import article_id_for, decide_entries
+from monitor.stages.articles import article_id_for
 from monitor.stages.queue import make_questions
 from monitor.stages.rows import make_row_values
 from monitor.stages.searchquery import parse_query
-from monitor.storage.reviewstore import ReviewStore
-from monitor.storage.store import SqlStore
-from tests.factories import BUNDLE, NOON, make_entry, make_feed, make_score
-from tests.unit.storage.stores import keep
-
-HOUR = timedelta(hours=1)
-THRESHOLDS = {"fake_loyalty": 0.5, "crimea_always_russian": 0.5}
-# A seed under which the articles below are outside the random share and need one opinion.
-SEED = "s"
-CONFIRM = Answer("confirm", "fake_loyalty", "promotes")
-REJECT = Answer("reject")
-SKIP = Answer("skip")
-ALL = Filters()
-
-
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'monitor.db'}"
+from tests.factories import BUNDLE, NOON, make_entry, make_score
+from tests.unit.storage.reviewing import (
+    CONFIRM,
+    HOUR,
+    REJECT,
+    SKIP,
+    THRESHOLDS,
+    assess,
+    change,
+    claim,
+    decide,
+    fill,
+    page,
+    plain,
+    put,
+)
 
 
 @pytest.fixture
-def pipeline(url):
-    with SqlStore(url) as opened:
-        opened.sync_feeds([make_feed("agency"), make_feed("pier", kind="state")])
-        yield opened
-
-
-@pytest.fixture
-def store(url, pipeline):
-    with ReviewStore(url) as opened:
-        opened.accounts = {
-            name: opened.add_account(name, role=role, password_hash="h", created_at=NOON).id
-            for name, role in (("anna", "analyst"), ("bohdan", "analyst"), ("lesia", "lead"))
-        }
-        yield opened
-
-
-def put(pipeline, key, *scores, feed_id="agency", title=None, at=NOON, bundle=BUNDLE):
-    """Store an article (or its next revision) and its assessment; gives its id."""
-    entry = make_entry(key, feed_id=feed_id, title=title or f"Заголовок о событии номер {key} и ещё несколько слов {key}")
-    known = pipeline.load_known([entry], fetched_at=at)
-    keep(pipeline, decide_entries([entry], known), feed_id=feed_id, at=at)
-    pipeline.cluster_pending()
-    assess(pipeline, *scores, bundle=bundle)
-    return article_id_for(entry.identity)
-
-
-def assess(pipeline, *scores, bundle=BUNDLE):
-    waiting = pipeline.load_pending(bundle, limit=100)
-    pipeline.save_assessments(bundle, [(p.revision_id, Assessment("ru", scores)) for p in waiting], made_at=NOON)
-
-
-def fill(store, *, bundle=BUNDLE, seed=SEED, thresholds=THRESHOLDS):
-    while store.fill_queue(bundle, thresholds=thresholds, seed=seed, limit=2):
-        pass
-    store.close_copies()
-
-
-def plain(store, url):
-    """Take all items out of the random share and the second opinions, so that a test knows what comes."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        connection.execute("UPDATE review_items SET is_sampled = 0, wants_second = 0")
-
-
-def page(store, order="certain", filters=ALL, *, who="anna", after=None, limit=20):
-    return store.load_page(order, filters, account_id=store.accounts[who], after=after, limit=limit)
-
-
-def claim(store, who="anna", *, orders=("certain",), at=NOON, but=None):
-    return store.claim_next(orders, Filters(), account_id=store.accounts[who], now=at, but=but)
-
-
-def decide(store, item_id, answer=CONFIRM, *, who="anna", at=NOON, basis=None):
-    item = store.load_item(item_id)
-    basis = basis or Basis(item.revision, item.version)
-    return store.save_decision(item_id, answer, account_id=store.accounts[who], basis=basis, made_at=at)
+def store(review_store):
+    return review_store
 
 
 # Accounts
@@ -163,30 +106,30 @@ def test_failures_are_counted_by_subject_and_forgotten(store):
 # The queue
 
 
-def test_the_queue_has_the_most_certain_flag_first_and_what_is_not_flagged_last(store, pipeline, url):
+def test_the_queue_has_the_most_certain_flag_first_and_what_is_not_flagged_last(store, pipeline, db_url):
     weak = put(pipeline, "weak", make_score(score=0.6))
     none = put(pipeline, "none")
     strong = put(pipeline, "strong", make_score(score=0.99))
     below = put(pipeline, "below", make_score(score=0.45, is_carried=False, flagged=False))
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     assert [row.article_id for row in page(store)] == [strong, weak, below, none]
     assert [row.article_id for row in page(store, "uncertain")][:2] == [below, weak]
     assert [row.narrative for row in page(store)] == ["fake_loyalty", "fake_loyalty", "fake_loyalty", ""]
 
 
-def test_every_flagged_narrative_is_a_question_of_its_own(store, pipeline, url):
+def test_every_flagged_narrative_is_a_question_of_its_own(store, pipeline, db_url):
     put(pipeline, "two", make_score(score=0.9), make_score("crimea_always_russian", 0.8), make_score("other", 0.3, flagged=False))
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     assert [row.narrative for row in page(store)] == ["fake_loyalty", "crimea_always_russian"]
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(store, pipeline, url):
+def test_pages_follow_each_other_without_gap_or_repetition(store, pipeline, db_url):
     for number in range(7):
         put(pipeline, f"e{number}", make_score(score=0.9 if number % 2 else 0.7))
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     everything = page(store)
     seen, after = [], None
     while rows := page(store, after=after, limit=2):
@@ -208,21 +151,21 @@ def test_pages_follow_each_other_without_gap_or_repetition(store, pipeline, url)
         pytest.param(Filters(flagged=True), 2, id="flagged"),
     ],
 )
-def test_filters(store, pipeline, url, filters, found):
+def test_filters(store, pipeline, db_url, filters, found):
     put(pipeline, "a", make_score())
     put(pipeline, "b", make_score(), feed_id="pier")
     put(pipeline, "c", make_score("crimea_always_russian", 0.2, is_carried=False, flagged=False))
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     assert len(page(store, filters=filters)) == found
 
 
-def test_copies_count_once(store, pipeline, url):
+def test_copies_count_once(store, pipeline, db_url):
     text = "Жители полуострова единогласно поддержали решение, сообщили власти города и области вчера вечером"
     first = put(pipeline, "a", make_score(), title=text)
     put(pipeline, "b", make_score(), title=f"{text} снова", feed_id="pier")
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     assert [(row.article_id, row.copies) for row in page(store)] == [(first, 2)]
 
 
@@ -237,11 +180,11 @@ def test_the_random_share_is_apart_and_complete(store, pipeline):
     assert 1 <= len(sampled) <= 10
 
 
-def test_two_analysts_do_not_get_the_same_item(store, pipeline, url):
+def test_two_analysts_do_not_get_the_same_item(store, pipeline, db_url):
     for number in range(4):
         put(pipeline, f"e{number}", make_score(score=0.9 - number / 10))
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     order = [row.id for row in page(store)]
     assert claim(store) == order[0]
     assert claim(store, "bohdan") == order[1]
@@ -260,10 +203,10 @@ def test_nothing_left_to_claim(store):
 
 
 @pytest.fixture
-def item(store, pipeline, url):
+def item(store, pipeline, db_url):
     put(pipeline, "only", make_score())
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     return page(store)[0].id
 
 
@@ -370,15 +313,14 @@ def test_who_is_unsure_makes_a_second_opinion_due_from_somebody_else(store, item
     assert (asked, first.verdict, second.verdict) == ("fake_loyalty", "unsure", "reject")
 
 
-def test_the_trail_cannot_be_changed(store, item, url):
+def test_the_trail_cannot_be_changed(store, item, db_url):
     decide(store, item)
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        for statement in ("UPDATE decisions SET note = 'x'", "DELETE FROM decisions"):
-            with pytest.raises(sqlite3.IntegrityError, match="never changed"):
-                connection.execute(statement)
+    for statement in ("UPDATE decisions SET note = 'x'", "DELETE FROM decisions"):
+        with pytest.raises(DBAPIError, match="never changed"):
+            change(db_url, statement)
 
 
-def test_decisions_survive_runs_and_new_bundles(store, pipeline, item, url):
+def test_decisions_survive_runs_and_new_bundles(store, pipeline, item, db_url):
     decide(store, item)
     fill(store)
     assess(pipeline, make_score(score=0.7), bundle="cb2")
@@ -387,15 +329,15 @@ def test_decisions_survive_runs_and_new_bundles(store, pipeline, item, url):
     assert page(store) == ()
 
 
-def test_a_bundle_that_asks_otherwise_closes_open_questions_and_keeps_answered_ones(store, pipeline, url):
+def test_a_bundle_that_asks_otherwise_closes_open_questions_and_keeps_answered_ones(store, pipeline, db_url):
     answered = put(pipeline, "answered", make_score())
     waiting = put(pipeline, "waiting", make_score())
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     decide(store, next(row.id for row in page(store) if row.article_id == answered))
     assess(pipeline, make_score("crimea_always_russian"), bundle="cb2")
     fill(store, bundle="cb2")
-    plain(store, url)
+    plain(store, db_url)
     assert [item.narrative for item in store.load_siblings(waiting)] == ["crimea_always_russian"]
     assert {(i.narrative, i.state) for i in store.load_siblings(answered)} == {
         ("crimea_always_russian", "open"),
@@ -403,11 +345,11 @@ def test_a_bundle_that_asks_otherwise_closes_open_questions_and_keeps_answered_o
     }
 
 
-def test_an_edited_text_is_asked_about_again(store, pipeline, item, url):
+def test_an_edited_text_is_asked_about_again(store, pipeline, item, db_url):
     decide(store, item)
     put(pipeline, "only", make_score(), title="Новый заголовок после правки")
     fill(store)
-    plain(store, url)
+    plain(store, db_url)
     assert [(row.id, row.title) for row in page(store)] == [(item, "Новый заголовок после правки")]
     assert decide(store, item, REJECT) == Kept(2)
 
@@ -448,45 +390,3 @@ def test_search_finds_the_article_and_its_item(store, pipeline, item):
     assert store.find_item(found.article_id) == item
     assert store.find_item("0" * 16) is None
     assert found.outlet == "Outlet agency"
-
-
-# What training takes
-
-
-def test_what_is_decided_comes_with_its_text_and_the_group_of_its_story(store, pipeline):
-    first = put(pipeline, "a", make_score())
-    put(pipeline, "b", make_score("crimea_always_russian"), title="Полуостров вернулся домой, пишет совсем другая газета края")
-    fill(store)
-    items = {store.load_item(row.id).narrative: row.id for row in page(store)}
-    decide(store, items["fake_loyalty"])
-    decide(store, items["crimea_always_russian"], SKIP)
-    (one,) = store.load_decided()
-    assert one.document.id == f"{first}#1"
-    assert one.document.title.startswith("Заголовок о событии номер a")
-    assert one.group.startswith("cluster-")
-    assert [(d.account, d.asked, d.answer) for d in one.decisions] == [("anna", "fake_loyalty", CONFIRM)]
-
-
-def test_only_the_answer_that_holds_is_learnt_from(store, pipeline):
-    put(pipeline, "a", make_score())
-    fill(store)
-    (row,) = page(store)
-    decide(store, row.id)
-    decide(store, row.id, REJECT, at=NOON + HOUR)
-    (one,) = store.load_decided()
-    assert [d.answer for d in one.decisions] == [REJECT]
-    kept = one.decisions[0]
-    store.undo_decision(kept.id, account_id=store.accounts["anna"], is_lead=False, made_at=NOON + 2 * HOUR)
-    (again,) = store.load_decided()
-    assert [d.answer for d in again.decisions] == [CONFIRM]
-
-
-def test_an_answer_stays_with_the_revision_that_was_seen(store, pipeline):
-    put(pipeline, "a", make_score())
-    fill(store)
-    (row,) = page(store)
-    decide(store, row.id)
-    put(pipeline, "a", make_score(), title="Заголовок о событии теперь совсем другой и говорит о чём-то ином", at=NOON + HOUR)
-    (one,) = store.load_decided()
-    assert one.document.id.endswith("#1")
-    assert "номер a" in one.document.title

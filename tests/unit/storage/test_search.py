@@ -52,11 +52,12 @@ def test_search_knows_earlier_revisions_and_each_article_once(store):
     assert search(store, "полуострова") == ["e1"]
 
 
-def test_search_finds_what_was_indexed_later(store):
+def test_search_finds_what_was_indexed_later(store, db_url):
     visit(store, entry("e1", "Паром вышел"))
     store.index_text()
     visit(store, entry("e2", "Паром вернулся"))
-    assert search(store, "паром") == ["e1"]
+    if db_url.startswith("sqlite"):  # PostgreSQL indexes what it stores at once
+        assert search(store, "паром") == ["e1"]
     store.index_text()
     assert set(search(store, "паром")) == {"e1", "e2"}
 
