@@ -8,7 +8,6 @@ import pytest
 
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.store import SqlStore
-from tests.databases import PostgresServer
 from tests.factories import NOON, make_feed
 from tests.unit.storage.stores import FEEDS
 
@@ -17,17 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.decisions import Role
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL server; where none can be started, the tests that need it are skipped with the reason."""
-    try:
-        server = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    except Exception as error:  # noqa: BLE001 - whatever a platform lacks
-        pytest.skip(f"no PostgreSQL server could be started: {error}")
-    yield server
-    server.close()
+    from tests.databases import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
