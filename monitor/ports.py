@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     import numpy as np
@@ -102,6 +103,18 @@ class Store(Protocol):
 
     def sync_feeds(self, feeds: Sequence[Feed]) -> None:
         """Make the store's list of feeds equal the configuration's; feeds no longer listed are kept, disabled."""
+        ...
+
+    def claim_feeds(self, feed_ids: Iterable[str]) -> frozenset[str]:
+        """Claim feeds for this run; gives those that no other run has claimed. A run that dies loses its claims."""
+        ...
+
+    def release_feeds(self, feed_ids: Iterable[str]) -> None:
+        """Give claims back."""
+        ...
+
+    def hold(self, what: str) -> AbstractContextManager[None]:
+        """Let only one run at a time do what is done within; others that share the store wait."""
         ...
 
     def load_feed_states(self) -> Mapping[str, FeedState]:

@@ -46,15 +46,24 @@ BYTES_AT_ONCE = 4_000_000
 
 
 def visit_feeds(parts: Parts, tally: Tally, feeds: Sequence[Feed], *, run_id: str, started_at: datetime) -> None:
-    """Visit the feeds that are due. One bad feed or entry is a line in the tally, never a stopped run."""
+    """Visit the feeds that are due. One bad feed or entry is a line in the tally, never a stopped run.
+
+    Feeds that another run has claimed are left to it, and counted as skipped.
+    """
+    enabled = {feed.id: feed for feed in feeds if feed.enabled}
     with timed(parts, tally, "store"):
         states = parts.store.load_feed_states()
-    enabled = [(feed, states[feed.id]) for feed in feeds if feed.enabled]
-    plans = {feed.id: plan_visit(state, started_at) for feed, state in enabled}
-    due = [(feed, state) for feed, state in enabled if plans[feed.id].is_due]
-    tally.feeds.update(due=len(due), skipped=len(enabled) - len(due))
-    forced = frozenset(feed.id for feed, _ in due if plans[feed.id].is_forced)
-    asyncio.run(_Visitor(parts, tally, dict(states), run_id).visit(due, forced))
+        claimed = parts.store.claim_feeds(one for one in enabled if plan_visit(states[one], started_at).is_due)
+        # Before it was ours, another run may have visited it.
+        states = parts.store.load_feed_states()
+    try:
+        plans = {one: plan_visit(states[one], started_at) for one in enabled if one in claimed}
+        due = [(enabled[one], states[one]) for one, plan in plans.items() if plan.is_due]
+        tally.feeds.update(due=len(due), skipped=len(enabled) - len(due))
+        forced = frozenset(feed.id for feed, _ in due if plans[feed.id].is_forced)
+        asyncio.run(_Visitor(parts, tally, dict(states), run_id).visit(due, forced))
+    finally:
+        parts.store.release_feeds(claimed)
 
 
 class _Visitor:
@@ -129,10 +138,12 @@ class _Visitor:
         with timed(self._parts, self._tally, "store"):
             store = self._parts.store
             entries = [entry for one in read for entry in one.parsed.entries]
-            known = store.load_known(entries, fetched_at=read[-1].fetched.fetched_at)
-            decided = iter(decide_entries(entries, known))
-            taken = [self._decide_document(one, known, tuple(islice(decided, len(one.parsed.entries)))) for one in read]
-            store.save_documents(self._run_id, taken)
+            # What is known must still be so when it is stored: two feeds may bring one article to two runs.
+            with store.hold("documents"):
+                known = store.load_known(entries, fetched_at=read[-1].fetched.fetched_at)
+                decided = iter(decide_entries(entries, known))
+                taken = [self._decide_document(one, known, tuple(islice(decided, len(one.parsed.entries)))) for one in read]
+                store.save_documents(self._run_id, taken)
         for one, result in zip(read, taken, strict=True):
             self._count_document(one, result)
 

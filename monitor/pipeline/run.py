@@ -39,14 +39,17 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
         parts.store.start_run(run_id, started_at=started_at, day=day, bundle=parts.bundle_id)
     try:
         visit_feeds(parts, tally, feeds, run_id=run_id, started_at=started_at)
-        fetch_pages(parts, tally, feeds)
+        with parts.store.hold("pages"):
+            fetch_pages(parts, tally, feeds)
     finally:
         _close_archive(parts, tally)
     if parts.classifier is not None:
-        _cluster_pending(parts, tally)
-        assess_pending(parts, tally, parts.classifier)
-        with timed(parts, tally, "store"):
-            parts.store.index_text()
+        # Where runs share a store, one does it for all; who waited finds nothing left to do.
+        with parts.store.hold("assessments"):
+            _cluster_pending(parts, tally)
+            assess_pending(parts, tally, parts.classifier)
+            with timed(parts, tally, "store"):
+                parts.store.index_text()
     return tally
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from monitor.errors import StoreError
+from monitor.storage.claims import hold_for_transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -107,6 +108,9 @@ def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> N
 def _migrate(connection: Connection, db_url: str) -> None:
     if _read_version(connection, db_url) == SCHEMA_VERSION:
         return
+    hold_for_transaction(connection, "schema")
+    if _read_version(connection, db_url) == SCHEMA_VERSION:
+        return  # another run was quicker
     from alembic import command  # noqa: PLC0415 - slow to import, and most runs find the store as it should be
     from alembic.config import Config as AlembicConfig  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

@@ -25,11 +25,12 @@ from monitor.storage import (
     pages,
     search,
 )
+from monitor.storage.claims import Claims, hold_for_transaction
 from monitor.storage.days import day_bounds
 from monitor.storage.engine import display_url, open_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import Connection
@@ -74,9 +75,11 @@ class SqlStore:
     def __init__(self, db_url: str, *, must_exist: bool = False) -> None:
         self._name = display_url(db_url)
         self._engine = open_engine(db_url, must_exist=must_exist)
+        self._claims = Claims(self._engine)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections and claims back."""
+        self._claims.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -87,18 +90,39 @@ class SqlStore:
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
+        with self._naming_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _naming_errors(self) -> Iterator[None]:
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            yield
         except SQLAlchemyError as error:
             reason = getattr(error, "orig", None) or error
             raise StoreError(
                 f"store {self._name}: {reason}; nothing of this step was kept, the next run does it again. See `monitor doctor`"
             ) from error
 
+    def claim_feeds(self, feed_ids: Iterable[str]) -> frozenset[str]:
+        """See `monitor.ports.Store`."""
+        with self._naming_errors():
+            return self._claims.take(feed_ids)
+
+    def release_feeds(self, feed_ids: Iterable[str]) -> None:
+        """See `monitor.ports.Store`."""
+        with self._naming_errors():
+            self._claims.give_back(feed_ids)
+
+    @contextmanager
+    def hold(self, what: str) -> Iterator[None]:
+        """See `monitor.ports.Store`."""
+        with self._naming_errors(), self._claims.hold(what):
+            yield
+
     def sync_feeds(self, configured: Sequence[Feed]) -> None:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
+            hold_for_transaction(connection, "feeds")
             feeds.sync_feeds(connection, configured)
 
     def load_feed_states(self) -> dict[str, FeedState]:
