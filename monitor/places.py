@@ -9,15 +9,15 @@ SAMPLES = _PACKAGE / "samples"
 
 
 def find_models(working_folder: Path) -> Path:
-    """The folder with ``codebook.yaml`` and the bundles; before the first one is trained, ``CURRENT`` is not there yet."""
-    return _first_with(working_folder, "models", "codebook.yaml")
+    """The folder with ``CURRENT``, ``codebook.yaml`` and the bundles; before the first one is trained, ``CURRENT`` is not there."""
+    return _first_with(working_folder, "models", "CURRENT", "codebook.yaml")
 
 
 def find_default_feeds(working_folder: Path) -> Path:
     """The default ``feeds.yaml``."""
-    return _first_with(working_folder, "feeds.yaml")
+    return _first_with(working_folder, "feeds.yaml", "")
 
 
-def _first_with(working_folder: Path, name: str, inside: str = "") -> Path:
+def _first_with(working_folder: Path, name: str, *inside: str) -> Path:
     candidates = [working_folder / name, _PACKAGE / "shipped" / name, _PACKAGE.parent / name]
-    return next((place for place in candidates if (place / inside).is_file()), candidates[0])
+    return next((place for place in candidates if any((place / one).is_file() for one in inside)), candidates[0])
