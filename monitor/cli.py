@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from monitor import __version__
+from monitor.backupcommands import backup, restore
 from monitor.console import Options, common_options, log, parse_day, print_json, print_tables, progress_bars
 from monitor.driftcommands import candidates, drift
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError, UsageError
@@ -370,6 +371,8 @@ def doctor(options: Options) -> int:
 
 
 cli.add_command(feeds)
+cli.add_command(backup)
+cli.add_command(restore)
 cli.add_command(drift)
 cli.add_command(candidates)
 cli.add_command(export)
