@@ -91,7 +91,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "feed": ("Стрічка", "Feed"),
     "only_flagged": ("лише позначені моделлю", "only what the model flags"),
     "start": ("Почати", "Start"),
-    "queue_empty": ("Тут порожньо: усе вирішено.", "Nothing waits here: all is decided."),
+    "queue_empty": (
+        "Тут порожньо: усе, що оцінила чинна модель, вирішено.",
+        "Nothing waits here: all that the model in use has assessed is decided.",
+    ),
     "queue_done": ("Готово: у цій черзі для вас більше нічого немає.", "Done: there is nothing more for you in this queue."),
     "queue_table": ("Записи, що чекають на рішення", "Items that wait for a decision"),
     "column_title": ("Заголовок", "Title"),

@@ -289,6 +289,8 @@ OVERVIEWS = ("/decisions", "/trends", "/feeds", "/bundle")
 NAMELESS = """[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a[href], svg')].filter(e =>
   !(e.labels && e.labels.length) && !e.getAttribute('aria-label') && !e.closest('[aria-hidden=true]') && !e.textContent.trim()
 ).map(e => e.outerHTML)"""
+# Row headings that a table leaves no room for.
+SQUEEZED = "[...document.querySelectorAll('tbody th')].filter(e => e.getBoundingClientRect().width < 80).map(e => e.textContent)"
 HEADINGS = "[...document.querySelectorAll('h1, h2, h3')].map(e => Number(e.tagName[1]))"
 
 
@@ -300,6 +302,7 @@ def check_page(page: Page, language: str) -> None:
     assert page.evaluate("document.querySelectorAll('main, header, footer').length") == 3
     assert page.evaluate("document.title").strip(" ·")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{page.path} is wider than a phone"
+    assert page.evaluate(SQUEEZED) == [], f"{page.path} breaks names into letters"
     page.evaluate("document.activeElement.blur()")
     page.evaluate("window.scrollTo(0, 0)")
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
