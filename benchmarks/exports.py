@@ -16,11 +16,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from monitor.exportwiring import KINDS, Request, export_rows
 from monitor.records import Feed
 from monitor.storage.schema import articles, assessments, entries, narrative_scores, revisions
 from monitor.storage.store import SqlStore
-from monitor.wiring import Clock, Places, read_bundle_id
+from monitor.wiring.exports import KINDS, Request, export_rows
+from monitor.wiring.parts import Clock, Places, read_answers
 
 FIRST = datetime(2026, 1, 1, 9, tzinfo=UTC)
 A_DAY = 20_000
@@ -116,7 +116,7 @@ def main() -> None:
         db_url = f"sqlite:///{folder}/monitor.db"
         (Path(folder) / "feeds.yaml").write_text("feeds:\n  - {id: a, url: https://a.example/rss}\n", encoding="utf-8")
         places = Places(Path(folder) / "feeds.yaml", db_url, Path(folder) / "digests", None, Path.cwd())
-        fill_store(db_url, read_bundle_id(places), chosen.count)
+        fill_store(db_url, read_answers(places)[0], chosen.count)
         last = (FIRST + timedelta(days=(chosen.count - 1) // A_DAY)).date()
         for kind in chosen.kinds.split(","):
             with multiprocessing.get_context("spawn").Pool(1) as pool:

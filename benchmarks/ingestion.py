@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from monitor.reports import (
         AssessmentCounts,
     )
-    from monitor.wiring import Places
+    from monitor.wiring.parts import Places
 
 READER = "3.26"
 SIDES = ("reader", "monitor", "assess")
@@ -97,12 +97,12 @@ def lend_sgmllib() -> None:
 def visit_with_monitor(folder: Path, urls: Sequence[str], meter: Meter, *, assesses: bool) -> int:
     """One run; gives the number of entries that it read."""
     from monitor import readers as _readers  # noqa: F401, PLC0415 - imports belong to the start
-    from monitor import wiring  # noqa: PLC0415
     from monitor.archive import writer as _writer  # noqa: F401, PLC0415
     from monitor.fetch import client as _client  # noqa: F401, PLC0415
     from monitor.pipeline import run as _run  # noqa: F401, PLC0415
     from monitor.pipeline.parts import Parts  # noqa: PLC0415
     from monitor.storage import store as _store  # noqa: F401, PLC0415
+    from monitor.wiring import parts as opened  # noqa: PLC0415
 
     feeds_file = folder / "feeds.yaml"
     # The second visit is made a day later: an hour later, feeds that are slow by their rhythm would be left alone.
@@ -110,15 +110,15 @@ def visit_with_monitor(folder: Path, urls: Sequence[str], meter: Meter, *, asses
     if not feeds_file.exists():
         write_feeds_file(feeds_file, urls)
     store_url = f"sqlite:///{folder / 'monitor.db'}"
-    places = wiring.Places(feeds_file, store_url, folder / "digests", None, Path.cwd(), archive=folder / "archive")
-    clock = wiring.Clock(lambda: datetime.now(UTC) + later, time.perf_counter)
-    classifier = wiring.open_classifier(places) if assesses else None
+    places = opened.Places(feeds_file, store_url, folder / "digests", None, Path.cwd(), archive=folder / "archive")
+    clock = opened.Clock(lambda: datetime.now(UTC) + later, time.perf_counter)
+    classifier = opened.open_classifier(places) if assesses else None
     meter.mark("start")
-    config = wiring.open_config(places)
+    config = opened.open_config(places)
     meter.mark("config")
-    with wiring.open_store(places) as store, wiring.open_archive(places, config) as archive, wiring.open_readers() as readers:
+    with opened.open_store(places) as store, opened.open_archive(places, config) as archive, opened.open_readers() as readers:
         parts = Parts(
-            fetcher=wiring.open_fetcher(config, clock),
+            fetcher=opened.open_fetcher(config, clock),
             parse=readers.parse,
             extract=readers.extract,
             bundle_id=classifier.bundle_id if classifier else "none",
@@ -140,9 +140,10 @@ def write_feeds_file(path: Path, urls: Sequence[str]) -> None:
 
 
 def run_ours(parts: Parts, places: Places, config: Any, meter: Meter) -> int:
-    """What `monitor.wiring.run_once` does from the open parts on, with marks in between."""
-    from monitor import wiring  # noqa: PLC0415
+    """What `monitor.wiring.run.run_once` does from the open parts on, with marks in between."""
     from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
+    from monitor.wiring.parts import open_codebook  # noqa: PLC0415
+    from monitor.wiring.run import _write_day  # noqa: PLC0415
 
     started_at = parts.read_clock()
     tally = run_pipeline(parts, config.feeds, run_id=f"r{started_at:%H%M%S%f}", started_at=started_at, day=started_at.date())
@@ -154,7 +155,7 @@ def run_ours(parts: Parts, places: Places, config: Any, meter: Meter) -> int:
     )  # fmt: skip
     parts.store.finish_run(report)
     store: Any = parts.store
-    wiring._write_day(store, places, config, wiring.open_codebook(places), started_at.date(), bundle=report.bundle)
+    _write_day(store, places, config, open_codebook(places), started_at.date(), bundle=report.bundle)
     meter.mark("digest")
     if report.errors or report.feeds.failed:
         raise SystemExit(f"{len(report.errors)} errors, the first: {report.errors[0]}")

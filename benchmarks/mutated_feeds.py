@@ -32,7 +32,7 @@ from monitor.records import (
     Feed,
     FetchedFeed,
 )
-from monitor.wiring import open_readers
+from monitor.wiring.parts import open_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

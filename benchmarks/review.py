@@ -28,7 +28,7 @@ from monitor.review.passwords import hash_password
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.schema import articles, assessments, feeds, narrative_scores, revisions
 from monitor.storage.store import SqlStore
-from monitor.wiring import Places, read_answers
+from monitor.wiring.parts import Places, read_answers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PASSWORD = "a phrase for benchmarks"  # noqa: S105

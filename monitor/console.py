@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.pipeline.parts import Progress
     from monitor.train.report import Table
-    from monitor.wiring import Clock, Places
+    from monitor.wiring.parts import Clock, Places
 
 log = logging.getLogger("monitor")
 _WIDE = 400
@@ -92,14 +92,14 @@ class Options:
     @property
     def places(self) -> Places:
         """Where things are."""
-        from monitor.wiring import Places  # noqa: PLC0415
+        from monitor.wiring.parts import Places  # noqa: PLC0415
 
         return Places(self._feeds, self._db, self._digests, self._bundle, Path.cwd(), self._use_encoder, self._archive)
 
     @property
     def clock(self) -> Clock:
         """The time: the system's, or the one given with --now."""
-        from monitor.wiring import Clock  # noqa: PLC0415
+        from monitor.wiring.parts import Clock  # noqa: PLC0415
 
         if self._now is None:
             return Clock(lambda: datetime.now(UTC), time.monotonic)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.wiring import Clock, Places, run_once
+from monitor.wiring.parts import Clock, Places
+from monitor.wiring.run import run_once
 from tests.functional.servers import make_rss, serve
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from monitor.records import Assessment, Document
 from monitor.storage.store import SqlStore
-from monitor.wiring import Places, read_answers
+from monitor.wiring.parts import Places, read_answers
 from tests.factories import NOON, make_feed, make_score
 from tests.unit.storage.stores import entry, visit
 

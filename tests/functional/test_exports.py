@@ -23,9 +23,11 @@ import stix2
 import stix2validator
 from pymisp import MISPEvent
 
-from monitor.exportwiring import KINDS, Request, export_rows
 from monitor.text import show_controls
-from monitor.wiring import Clock, Places, run_once, write_digest_again
+from monitor.wiring.articles import write_digest_again
+from monitor.wiring.exports import KINDS, Request, export_rows
+from monitor.wiring.parts import Clock, Places
+from monitor.wiring.run import run_once
 from tests.functional.servers import make_rss, serve
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 
 from monitor.decisions import Answer, Basis, Span
 from monitor.storage.reviewstore import ReviewStore
-from monitor.wiring import Clock, Places, run_once
+from monitor.wiring.parts import Clock, Places
+from monitor.wiring.run import run_once
 from tests.functional.servers import make_rss, serve
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ import pytest
 
 from monitor.decisions import Answer, Basis, Filters
 from monitor.reports import SearchFilters
-from monitor.searchwiring import search_store
 from monitor.storage.reviewstore import ReviewStore
-from monitor.wiring import Clock, Places, explain_article, run_once, write_digest_again
+from monitor.wiring.articles import explain_article, write_digest_again
+from monitor.wiring.parts import Clock, Places
+from monitor.wiring.run import run_once
+from monitor.wiring.search import search_store
 from tests.functional.servers import make_rss, serve
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config import load_config
 from monitor.errors import UsageError
-from monitor.wiring import open_config, open_fetcher, open_readers
+from monitor.wiring.parts import open_config, open_fetcher, open_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.discover import Discovery
     from monitor.feedcheck import FeedCheck
     from monitor.pipeline.parts import Progress
-    from monitor.wiring import Clock, Places
+    from monitor.wiring.parts import Clock, Places
 
 
 def check_feeds(places: Places, clock: Clock, only: Sequence[str], progress: Callable[[Progress], None]) -> list[FeedCheck]:

@@ -12,9 +12,9 @@ from monitor.console import Options, common_options, parse_day, print_json, prog
 from monitor.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
-    from monitor.exportwiring import Exported, Request
+    from monitor.wiring.exports import Exported, Request
 
-# The formats by name; `monitor.exportwiring` says how each is written, and a test keeps both equal.
+# The formats by name; `monitor.wiring.exports` says how each is written, and a test keeps both equal.
 KINDS = ("csv", "xlsx", "jsonl", "stix", "misp", "atom", "jsonfeed", "label-studio")
 
 
@@ -29,7 +29,7 @@ KINDS = ("csv", "xlsx", "jsonl", "stix", "misp", "atom", "jsonfeed", "label-stud
 @common_options
 def export(options: Options, kind: str, out: Path | None, **chosen: Any) -> int:
     """Write a day's flagged articles in a format of other programs."""
-    from monitor.exportwiring import Request, make_labelling_config  # noqa: PLC0415
+    from monitor.wiring.exports import Request, make_labelling_config  # noqa: PLC0415
 
     if chosen["shows_config"]:
         if kind != "label-studio":
@@ -47,8 +47,8 @@ def export(options: Options, kind: str, out: Path | None, **chosen: Any) -> int:
 
 
 def _write(options: Options, request: Request, out: Path | None) -> Exported:
-    from monitor.exportwiring import KINDS as WRITERS  # noqa: PLC0415
-    from monitor.exportwiring import export_rows, export_to_file  # noqa: PLC0415
+    from monitor.wiring.exports import KINDS as WRITERS  # noqa: PLC0415
+    from monitor.wiring.exports import export_rows, export_to_file  # noqa: PLC0415
 
     if out is None and options.as_json:
         raise UsageError("--json tells of a file that was written; give --out FILE, or leave --json out")

@@ -18,7 +18,7 @@ def notify(options: Options, channels: tuple[str, ...]) -> int:
     from dataclasses import asdict  # noqa: PLC0415
 
     from monitor.notify import send_test  # noqa: PLC0415
-    from monitor.wiring import open_config  # noqa: PLC0415
+    from monitor.wiring.parts import open_config  # noqa: PLC0415
 
     configured = open_config(options.places).settings.notify.channels
     if not configured:

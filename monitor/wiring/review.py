@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from monitor.decisions import ImportedAnswers
 from monitor.errors import UsageError
-from monitor.wiring import open_codebook, open_config, read_answers
+from monitor.wiring.parts import open_codebook, open_config, read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monitor.pipeline.parts import Progress
     from monitor.review.parts import BundleFacts, Parts
     from monitor.storage.reviewstore import ReviewStore
-    from monitor.wiring import Clock, Places
+    from monitor.wiring.parts import Clock, Places
 
 DEFAULT_SEED = "narrative-monitor"
 BUNDLE_HOLDS_S = 20.0

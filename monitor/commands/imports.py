@@ -23,7 +23,7 @@ def import_labelstudio(options: Options, file: Path, authors: tuple[str, ...]) -
     """Take what was annotated in Label Studio on tasks of `monitor export label-studio`. The same file twice adds nothing."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.reviewwiring import import_annotations  # noqa: PLC0415
+    from monitor.wiring.review import import_annotations  # noqa: PLC0415
 
     with progress_bars(options) as show:
         done = import_annotations(options.places, file, authors, report_progress=show)

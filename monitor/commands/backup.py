@@ -20,7 +20,7 @@ def backup(options: Options, target: Path, *, with_archive: bool, keep: int | No
 
     A run may go on meanwhile.
     """
-    from monitor.backupwiring import make_backup  # noqa: PLC0415
+    from monitor.wiring.backup import make_backup  # noqa: PLC0415
 
     if keep and target.name.endswith(".tar.gz"):
         raise UsageError(f"--keep: {target} is a file; give a folder, in which each backup has its own name")
@@ -45,7 +45,7 @@ def backup(options: Options, target: Path, *, with_archive: bool, keep: int | No
 @common_options
 def restore(options: Options, file: Path, *, force: bool) -> int:
     """Put a backup's store, feeds file and archive in their places, after checking every byte of it."""
-    from monitor.backupwiring import restore as restore_places  # noqa: PLC0415
+    from monitor.wiring.backup import restore as restore_places  # noqa: PLC0415
 
     done, aside = restore_places(options.places, options.clock, file, force=force)
     if options.as_json:

@@ -12,8 +12,8 @@ from monitor.text import show_controls
 
 if TYPE_CHECKING:
     from monitor.reports import SearchHit
-    from monitor.searchwiring import Found
     from monitor.stages.searchquery import Snippet
+    from monitor.wiring.search import Found
 
 DECISIONS = ("confirmed", "rejected", "unsure", "none")
 
@@ -36,7 +36,7 @@ DECISIONS = ("confirmed", "rejected", "unsure", "none")
 def search(options: Options, query: str, **chosen: Any) -> int:
     """Find stored articles: words that must occur, "a phrase", begin*, -without. Every text that an article had is searched."""
     from monitor.reports import SearchFilters  # noqa: PLC0415
-    from monitor.searchwiring import search_store  # noqa: PLC0415
+    from monitor.wiring.search import search_store  # noqa: PLC0415
 
     names = ("narratives", "stance", "outlets", "languages", "flagged", "decision")
     filters = SearchFilters(feeds=chosen["feed_ids"], **{name: chosen[name] for name in names})

@@ -25,7 +25,7 @@ def drift(options: Options, day: date | None) -> int:
     """What changed in the last week against the four before: scores, new words, languages, narratives without flags."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.driftwiring import report_drift  # noqa: PLC0415
+    from monitor.wiring.drift import report_drift  # noqa: PLC0415
 
     with progress_bars(options) as show:
         found = report_drift(options.places, options.clock, day, report_progress=show)
@@ -43,7 +43,7 @@ def candidates(options: Options, day: date | None) -> int:
     """Stories of the last week that burst and fit no narrative, with words and examples: what a new narrative may be made of."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.driftwiring import find_new_stories  # noqa: PLC0415
+    from monitor.wiring.drift import find_new_stories  # noqa: PLC0415
 
     found = find_new_stories(options.places, options.clock, day)
     if options.as_json:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.pipeline.parts import Progress
-    from monitor.wiring import Clock, Places
+    from monitor.wiring.parts import Clock, Places
 
 
 def _find_originals(places: Places, *, with_archive: bool) -> Originals:

@@ -26,7 +26,7 @@ def feeds_list(options: Options) -> int:
     """Show the configured feeds."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.wiring import open_config  # noqa: PLC0415
+    from monitor.wiring.parts import open_config  # noqa: PLC0415
 
     config = open_config(options.places)
     if options.as_json:
@@ -44,7 +44,7 @@ def feeds_check(options: Options, feed_ids: tuple[str, ...]) -> int:
     """Try each enabled feed (or the named ones) and explain what came. The store is not touched."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.feedwiring import check_feeds  # noqa: PLC0415
+    from monitor.wiring.feeds import check_feeds  # noqa: PLC0415
 
     with progress_bars(options) as show:
         checks = check_feeds(options.places, options.clock, feed_ids, show)
@@ -68,7 +68,7 @@ def _print_checks(checks: list[FeedCheck]) -> None:
 @common_options
 def feeds_export(options: Options, out: Path | None) -> int:
     """Write the configured feeds as OPML, which every feed reader takes."""
-    from monitor.feedwiring import export_feeds  # noqa: PLC0415
+    from monitor.wiring.feeds import export_feeds  # noqa: PLC0415
 
     content = export_feeds(options.places, options.clock)
     if out is None:
@@ -88,7 +88,7 @@ def feeds_export(options: Options, out: Path | None) -> int:
 @common_options
 def feeds_import(options: Options, file: Path) -> int:
     """Add the feeds of an OPML file to the feeds file. Addresses that it has are passed over, comments stay."""
-    from monitor.feedwiring import import_feeds  # noqa: PLC0415
+    from monitor.wiring.feeds import import_feeds  # noqa: PLC0415
 
     added, problems = import_feeds(options.places, file)
     for problem in problems:
@@ -107,7 +107,7 @@ def feeds_discover(options: Options, url: str) -> int:
     """Find the feeds of a site: those that its page names, else those at the usual places. Each is fetched and read."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from monitor.feedwiring import find_feeds  # noqa: PLC0415
+    from monitor.wiring.feeds import find_feeds  # noqa: PLC0415
 
     found = find_feeds(options.places, options.clock, url)
     if options.as_json:

@@ -26,7 +26,7 @@ _password_stdin = click.option("--password-stdin", is_flag=True, help="Read the 
 @common_options
 def review(options: Options, host: str, port: int, public_url: str | None) -> int:
     """Serve the analysts' page until interrupted. Log in with an account of `monitor users add`."""
-    from monitor.reviewwiring import serve_review  # noqa: PLC0415
+    from monitor.wiring.review import serve_review  # noqa: PLC0415
 
     def announce(what: str) -> None:
         print(what, flush=True)
@@ -47,7 +47,7 @@ def users() -> None:
 @common_options
 def users_add(options: Options, name: str, role: Role, *, password_stdin: bool) -> int:
     """Make an account; asks for its password."""
-    from monitor.reviewwiring import add_user  # noqa: PLC0415
+    from monitor.wiring.review import add_user  # noqa: PLC0415
 
     account = add_user(options.places, options.clock, name, role=role, password=_read_password(password_stdin))
     if options.as_json:
@@ -61,7 +61,7 @@ def users_add(options: Options, name: str, role: Role, *, password_stdin: bool) 
 @common_options
 def users_list(options: Options) -> int:
     """Show all accounts."""
-    from monitor.reviewwiring import list_users  # noqa: PLC0415
+    from monitor.wiring.review import list_users  # noqa: PLC0415
 
     found = list_users(options.places)
     if options.as_json:
@@ -81,7 +81,7 @@ def users_list(options: Options) -> int:
 @common_options
 def users_password(options: Options, name: str, *, password_stdin: bool) -> int:
     """Set an account's password; its sessions end."""
-    from monitor.reviewwiring import set_user_password  # noqa: PLC0415
+    from monitor.wiring.review import set_user_password  # noqa: PLC0415
 
     set_user_password(options.places, name, _read_password(password_stdin))
     return _say(options, name, "has a new password; its sessions have ended")
@@ -92,7 +92,7 @@ def users_password(options: Options, name: str, *, password_stdin: bool) -> int:
 @common_options
 def users_disable(options: Options, name: str) -> int:
     """Let an account log in no more; its sessions end, its decisions stay."""
-    from monitor.reviewwiring import switch_user  # noqa: PLC0415
+    from monitor.wiring.review import switch_user  # noqa: PLC0415
 
     switch_user(options.places, options.clock, name, enabled=False)
     return _say(options, name, "may no longer log in")
@@ -103,7 +103,7 @@ def users_disable(options: Options, name: str) -> int:
 @common_options
 def users_enable(options: Options, name: str) -> int:
     """Let a disabled account log in again."""
-    from monitor.reviewwiring import switch_user  # noqa: PLC0415
+    from monitor.wiring.review import switch_user  # noqa: PLC0415
 
     switch_user(options.places, options.clock, name, enabled=True)
     return _say(options, name, "may log in again")

@@ -15,7 +15,7 @@ from monitor.stages.drift import (
     find_silent,
     measure_unknown,
 )
-from monitor.wiring import Clock, Places, open_classifier, open_config, open_store, read_answers
+from monitor.wiring.parts import Clock, Places, open_classifier, open_config, open_store, read_answers
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import BundleError, UsageError
-from monitor.wiring import Places, open_classifier, open_codebook, open_store
+from monitor.wiring.parts import Places, open_classifier, open_codebook, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from monitor.storage.store import SqlStore
     from monitor.train.adoption import Adoption, Contender
-    from monitor.wiring import Clock
+    from monitor.wiring.parts import Clock
 
 ARTICLES_AT_ONCE = 200
 

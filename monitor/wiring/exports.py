@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.errors import StoreError, UsageError
 from monitor.export.selection import DayRows, Selection
-from monitor.wiring import open_codebook, open_config, open_store, read_answers
+from monitor.wiring.parts import open_codebook, open_config, open_store, read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.pipeline.parts import Progress
     from monitor.reports import ExportRow, RankedRevision
     from monitor.storage.store import SqlStore
-    from monitor.wiring import Clock, Places
+    from monitor.wiring.parts import Clock, Places
 
 ROWS_AT_ONCE = 500
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import UsageError
 from monitor.stages.searchquery import parse_query
 from monitor.storage.days import day_bounds
-from monitor.wiring import Places, open_codebook, open_config, open_store, read_answers
+from monitor.wiring.parts import Places, open_codebook, open_config, open_store, read_answers
 
 if TYPE_CHECKING:
     from datetime import date

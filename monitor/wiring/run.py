@@ -1,0 +1,160 @@
+"""One scheduled pass, from due feeds to the day's digest."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from monitor.digests import check_writable, write_digest
+from monitor.errors import MonitorError
+from monitor.lock import hold_run_lock, lock_path
+from monitor.wiring.parts import (
+    Clock,
+    Places,
+    open_archive,
+    open_classifier,
+    open_codebook,
+    open_config,
+    open_fetcher,
+    open_readers,
+    open_store,
+    read_answers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from monitor.archive.writer import Archive
+    from monitor.codebook import Codebook
+    from monitor.config import Config
+    from monitor.pipeline.parts import Progress
+    from monitor.reports import RunError, RunReport
+    from monitor.storage.store import SqlStore
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run did, and where its digest lies."""
+
+    report: RunReport
+    folder: Path
+
+
+def run_once(
+    places: Places,
+    clock: Clock,
+    *,
+    run_id: str,
+    assess: bool = True,
+    report_progress: Callable[[Progress], None] = lambda _: None,
+) -> RunOutcome:
+    """One scheduled pass, from due feeds to the day's digest. Everything that can be wrong with the set-up is found first.
+
+    Without ``assess`` nothing is classified: what is new waits for the next run.
+    """
+    from monitor.notify import tell_crash  # noqa: PLC0415
+
+    config = open_config(places)
+    day = clock.read().astimezone(ZoneInfo(config.settings.timezone)).date()
+    try:
+        return _run(places, config, clock, run_id=run_id, day=day, assess=assess, report_progress=report_progress)
+    except MonitorError as error:
+        tell_crash(config.settings.notify.channels, os.environ, error, day=day, now=clock.read(), digests=places.digests)
+        raise
+
+
+def _run(  # noqa: PLR0913 - what `run_once` is given
+    places: Places,
+    config: Config,
+    clock: Clock,
+    *,
+    run_id: str,
+    day: date,
+    assess: bool,
+    report_progress: Callable[[Progress], None],
+) -> RunOutcome:
+    from monitor.pipeline.parts import Parts  # noqa: PLC0415
+    from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
+    from monitor.stages.render import render_report  # noqa: PLC0415
+
+    classifier = open_classifier(places) if assess else None
+    bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
+    codebook = open_codebook(places)
+    check_writable(places.digests)
+    started_at = clock.read()
+    with (
+        open_store(places) as store,
+        hold_run_lock(lock_path(places.db_url), started_at=started_at),
+        open_archive(places, config) as archive,
+        open_readers() as readers,
+    ):
+        parts = Parts(
+            fetcher=open_fetcher(config, clock),
+            parse=readers.parse,
+            extract=readers.extract,
+            bundle_id=bundle_id,
+            classifier=classifier,
+            store=store,
+            archive=archive,
+            full_text=config.settings.fetch.full_text,
+            read_clock=clock.read,
+            read_timer=clock.timer,
+            report_progress=report_progress,
+        )
+        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
+        if archive is not None:
+            _prune_archive(archive, store, config, started_at)
+        counted = store.count_assessments(bundle_id)
+        report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=clock.read())
+        store.finish_run(report)
+        begun = clock.timer()
+        folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
+        # How long the digest took is known only now; the rest of the day's files does not depend on it.
+        report = replace(report, seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
+        untold = _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
+        report = replace(report, errors=(*report.errors, *untold), finished_at=clock.read())
+        store.finish_run(report)
+        write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
+    return RunOutcome(report, folder)
+
+
+def _tell_channels(  # noqa: PLR0913 - all that a message is made of
+    store: SqlStore, config: Config, codebook: Codebook, report: RunReport, *, day: date, folder: Path, now: datetime
+) -> list[RunError]:
+    """Tell the channels what is new; gives what they did not take."""
+    from monitor.notify import Occasion, tell_channels  # noqa: PLC0415
+    from monitor.reports import RunError  # noqa: PLC0415
+
+    notify = config.settings.notify
+    base = notify.digest_url.rstrip("/") + f"/{day}" if notify.digest_url else str(folder.resolve())
+    occasion = Occasion(
+        report=report,
+        day=day,
+        where=f"{base}/digest.html",
+        name_of=codebook.name_of,
+        min_flagged=notify.min_flagged,
+        on_failure=notify.on_failure,
+    )
+    outcomes = tell_channels(notify.channels, os.environ, store, occasion, now=now)
+    return [RunError(None, None, "notify", outcome.error) for outcome in outcomes if outcome.error]
+
+
+def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
+    from monitor.archive.retention import is_prunable, prune_archive  # noqa: PLC0415
+
+    limits = config.settings.archive
+    if is_prunable(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes):
+        evidence = store.load_flagged_documents()
+        prune_archive(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes, is_kept=evidence.__contains__)
+        store.save_archive_head(archive.head, folder=archive.name, saved_at=now)
+
+
+def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
+    from monitor.digestfiles import write_files  # noqa: PLC0415
+
+    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
+    return write_files(digest, places.digests, codebook, takes_pictures_again=True)
