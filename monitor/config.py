@@ -109,6 +109,17 @@ def _check_channel(name: str) -> str:
     return name
 
 
+class AssessSettings(_Strict):
+    """How articles are assessed."""
+
+    rescore_s: float = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="Seconds that each run gives, after the digest, to articles of earlier days that the bundle has not seen.",
+    )
+
+
 class NotifySettings(_Strict):
     """Who is told when there is something."""
 
@@ -133,6 +144,7 @@ class Settings(_Strict):
     timezone: Zone = Field("Europe/Kyiv", description="What a day means in the digest (IANA name).")
     fetch: FetchSettings = FetchSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    assess: AssessSettings = AssessSettings()
     notify: NotifySettings = NotifySettings()
 
 

@@ -141,8 +141,17 @@ class Store(Protocol):
         """Record how fetching pages went; what they say becomes a revision of its article where it is richer. Gives how many."""
         ...
 
-    def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
-        """Revisions (but variants) without an assessment or a failure by this bundle, newest first."""
+    def load_pending(
+        self, bundle: str, *, limit: int, before: int | None = None, since: datetime | None = None
+    ) -> list[PendingRevision]:
+        """Revisions (but variants) without an assessment or a failure by this bundle, newest first.
+
+        With ``before`` those with smaller ids only; with ``since`` those that were stored from the first one fetched then on.
+        """
+        ...
+
+    def settle_assessments(self, bundle: str) -> None:
+        """Remember how far this bundle has got, so that what it has seen is not looked through again."""
         ...
 
     def save_assessments(self, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:

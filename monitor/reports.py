@@ -127,11 +127,15 @@ class PageCounts:
 
 @dataclass(frozen=True, slots=True)
 class AssessmentCounts:
-    """``pending`` and ``failed`` are what the store holds at the end of the run, for the bundle in use."""
+    """``pending`` and ``failed`` are what the store holds at the end of the run, for the bundle in use.
+
+    ``rescored`` of those made were of earlier days, and made after the digest was written.
+    """
 
     made: int = 0
     pending: int = 0
     failed: int = 0
+    rescored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +337,8 @@ class Digest:
     feed_notes: tuple[FeedNote, ...] = ()
     gaps: Gaps = field(default_factory=Gaps)
     precision: tuple[Precision, ...] = ()
+    # Articles of the days before that trends are held against, which the bundle has not seen.
+    waiting: int = 0
 
     @property
     def span(self) -> str:

@@ -45,6 +45,7 @@ class Tally:
     articles: Counter[str] = field(default_factory=Counter)
     pages: Counter[str] = field(default_factory=Counter)
     made: int = 0
+    rescored: int = 0
     flagged: int = 0
     errors: list[RunError] = field(default_factory=list)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     )
 
 
-def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date) -> Tally:
+def run_pipeline(
+    parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date, since: datetime | None = None
+) -> Tally:
     """Do everything up to the digest. One bad feed, entry, page or article is a line in the tally, never a stopped run.
 
+    What was fetched before ``since`` and waits for the bundle is left to `monitor.pipeline.assess.rescore_backlog`.
     Without a classifier a run only collects: looking for copies, assessing and indexing wait for the next run that has one.
     """
     gc.freeze()  # what start-up made stays: else it is looked through again and again while documents come and go
@@ -47,7 +50,7 @@ def run_pipeline(parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at
         # Where runs share a store, one does it for all; who waited finds nothing left to do.
         with parts.store.hold("assessments"):
             _cluster_pending(parts, tally)
-            assess_pending(parts, tally, parts.classifier)
+            assess_pending(parts, tally, parts.classifier, since=since)
             with timed(parts, tally, "store"):
                 parts.store.index_text()
     return tally
@@ -81,7 +84,7 @@ def make_report(
         entries=EntryCounts(**tally.entries),
         articles=ArticleCounts(**tally.articles),
         pages=PageCounts(**tally.pages),
-        assessments=AssessmentCounts(tally.made, counted.pending, counted.failed),
+        assessments=AssessmentCounts(tally.made, counted.pending, counted.failed, tally.rescored),
         flagged=tally.flagged,
         errors=tuple(tally.errors),
         seconds={stage: round(tally.seconds[stage], 3) for stage in STAGES},

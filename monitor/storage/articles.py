@@ -22,6 +22,7 @@ from monitor.records import (
 )
 from monitor.stages.articles import body_chars
 from monitor.storage.bulk import execute_rows, is_any, is_any_pair
+from monitor.storage.claims import hold_for_transaction
 from monitor.storage.days import forget_days
 from monitor.storage.feeds import load_last_keys
 from monitor.storage.schema import articles, entries, revisions
@@ -72,6 +73,7 @@ _KNOWN_ARTICLES = select(articles.c.identity, articles.c.article_id, articles.c.
 
 def save_documents(connection: Connection, documents: Sequence[TakenDocument]) -> None:
     """Keep documents' new articles, revisions and copies, mark what vanished and unmark what is back; the rest is left alone."""
+    announce_revisions(connection)
     decided = [_Dated(decision, one.fetched) for one in documents for decision in one.decided if not isinstance(decision, Seen)]
     execute_rows(connection, insert(articles), [_article_row(one) for one in decided if isinstance(one.decision, Fresh)])
     _save_revisions(connection, decided)
@@ -79,6 +81,15 @@ def save_documents(connection: Connection, documents: Sequence[TakenDocument]) -
     execute_rows(connection, _put_entries(connection), list(changed.values()))
     for one in documents:
         _mark_vanished(connection, one)
+
+
+def announce_revisions(connection: Connection) -> None:
+    """Say that this transaction stores revisions.
+
+    Where runs share a store their ids may become visible out of order; `monitor.storage.assessments.settle_assessments` waits
+    for all who said so.
+    """
+    hold_for_transaction(connection, "revisions", is_shared=True)
 
 
 def _mark_vanished(connection: Connection, taken: TakenDocument) -> None:

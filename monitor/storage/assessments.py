@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select, true, update
 
 from monitor.records import (
     Assessment,
@@ -18,39 +18,92 @@ from monitor.reports import (
     AssessmentCounts,
 )
 from monitor.storage.articles import CHUNK, insert_ignoring_conflicts, make_document
+from monitor.storage.claims import hold_for_transaction
 from monitor.storage.days import forget_revisions
-from monitor.storage.schema import assessments, narrative_scores, revisions
+from monitor.storage.schema import assessed_ranges, assessments, narrative_scores, revisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 
-def _assessable(bundle: str) -> tuple[Any, ColumnElement[bool], ColumnElement[bool]]:
-    """Revisions to assess, each with its assessment by ``bundle`` if there is one; what tells these; what tells that there is none.
+def load_pending(
+    connection: Connection, bundle: str, *, limit: int, before: int | None = None, since: datetime | None = None
+) -> list[PendingRevision]:
+    """Revisions that this bundle has not seen yet, newest first: with ids under ``before``, and fetched ``since`` about then.
 
     Replaced revisions are assessed too: the digest of their day shows them. Variants are not.
     """
+    bounds = [revisions.c.id < before] if before is not None else []
+    if since is not None:
+        first = _find_first(connection, since)
+        if first is None:
+            return []
+        bounds.append(revisions.c.id >= first)
+    found: list[PendingRevision] = []
+    for unseen in _list_unseen(connection, bundle):
+        query = _select_pending(bundle, revisions).where(unseen, *bounds)
+        rows = connection.execute(query.order_by(revisions.c.id.desc()).limit(limit - len(found)))
+        found += [PendingRevision(row.id, make_document(row)) for row in rows]
+        if len(found) == limit:
+            break
+    return found
+
+
+def _find_first(connection: Connection, since: datetime) -> int | None:
+    query = select(revisions.c.id).where(revisions.c.fetched_at >= since)
+    return connection.execute(query.order_by(revisions.c.fetched_at, revisions.c.id).limit(1)).scalar()
+
+
+def _list_unseen(connection: Connection, bundle: str) -> list[ColumnElement[bool]]:
+    """Where there may be revisions that this bundle has not seen: the newer ones first."""
+    mine = connection.execute(select(assessed_ranges).where(assessed_ranges.c.bundle == bundle)).first()
+    if mine is None:
+        return [true()]
+    return [revisions.c.id > mine.up_to, *([revisions.c.id <= mine.above] if mine.above else [])]
+
+
+def _select_pending(bundle: str, *columns: Any) -> Select[Any]:
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
-    return revisions.outerjoin(assessments, by_bundle), ~revisions.c.is_variant, assessments.c.revision_id.is_(None)
+    joined = select(*columns).select_from(revisions.outerjoin(assessments, by_bundle))
+    return joined.where(~revisions.c.is_variant & assessments.c.revision_id.is_(None))
 
 
-def load_pending(connection: Connection, bundle: str, *, limit: int) -> list[PendingRevision]:
-    """Revisions that this bundle has not seen yet, newest first."""
-    joined, is_assessable, is_pending = _assessable(bundle)
-    query: Select[Any] = select(revisions).select_from(joined).where(is_assessable & is_pending)
-    rows = connection.execute(query.order_by(revisions.c.id.desc()).limit(limit))
-    return [PendingRevision(row.id, make_document(row)) for row in rows]
+def settle_assessments(connection: Connection, bundle: str) -> None:
+    """Remember where everything has been seen by this bundle, so that the next run need not look there."""
+    hold_for_transaction(connection, "revisions")
+    last = connection.execute(select(func.max(revisions.c.id))).scalar() or 0
+    unseen = _list_unseen(connection, bundle)
+    open_ids = [
+        connection.execute(_select_pending(bundle, revisions.c.id).where(one).order_by(revisions.c.id.desc()).limit(1)).scalar()
+        for one in unseen
+    ]
+    table = assessed_ranges
+    known = connection.execute(select(table).where(table.c.bundle == bundle)).first()
+    if known is None:
+        first = {"bundle": bundle, "above": open_ids[0] or 0, "up_to": last}
+        connection.execute(insert_ignoring_conflicts(connection, table), [first])
+        return
+    above = (open_ids[1] or 0) if known.above else 0
+    up_to = last if open_ids[0] is None else known.up_to
+    connection.execute(update(table).where(table.c.bundle == bundle).values(above=above, up_to=up_to))
+
+
+def count_waiting(connection: Connection, bundle: str, start: datetime, end: datetime) -> int:
+    """How many revisions fetched between two times wait for this bundle."""
+    is_between = (revisions.c.fetched_at >= start) & (revisions.c.fetched_at < end)
+    queries = [_select_pending(bundle, func.count()).where(unseen, is_between) for unseen in _list_unseen(connection, bundle)]
+    return sum(connection.execute(query).scalar_one() for query in queries)
 
 
 def count_assessments(connection: Connection, bundle: str) -> AssessmentCounts:
     """How many revisions wait for this bundle, and how many it failed on."""
-    joined, is_assessable, is_pending = _assessable(bundle)
-    has_failed = assessments.c.failure.is_not(None)
-    query = select(func.count()).select_from(joined).where(is_assessable)
-    pending = connection.execute(query.where(is_pending)).scalar_one()
-    failed = connection.execute(query.where(has_failed)).scalar_one()
-    return AssessmentCounts(pending=pending, failed=failed)
+    waiting = [_select_pending(bundle, func.count()).where(unseen) for unseen in _list_unseen(connection, bundle)]
+    has_failed = (assessments.c.bundle == bundle) & assessments.c.failure.is_not(None)
+    failed = select(func.count()).select_from(assessments).where(has_failed)
+    return AssessmentCounts(
+        pending=sum(connection.execute(query).scalar_one() for query in waiting), failed=connection.execute(failed).scalar_one()
+    )
 
 
 def save_assessments(connection: Connection, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:

@@ -22,6 +22,7 @@ _TRY = text("SELECT pg_try_advisory_lock(:space, hashtext(:name))")
 _TAKE = text("SELECT pg_advisory_lock(:space, hashtext(:name))")
 _GIVE = text("SELECT pg_advisory_unlock(:space, hashtext(:name))")
 _TAKE_ONCE = text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))")
+_SHARE_ONCE = text("SELECT pg_advisory_xact_lock_shared(:space, hashtext(:name))")
 
 
 class Claims:
@@ -78,7 +79,10 @@ class Claims:
         return self._holder
 
 
-def hold_for_transaction(connection: Connection, name: str) -> None:
-    """Let nobody else who asks for the same name go on until this transaction ends (PostgreSQL)."""
+def hold_for_transaction(connection: Connection, name: str, *, is_shared: bool = False) -> None:
+    """Let nobody else who asks for the same name go on until this transaction ends (PostgreSQL).
+
+    Those who share it go on beside each other, and keep out only who wants it alone.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_ONCE, {"space": SPACE, "name": name})
+        connection.execute(_SHARE_ONCE if is_shared else _TAKE_ONCE, {"space": SPACE, "name": name})

@@ -24,7 +24,7 @@ from monitor.reports import (
 from monitor.stages.agreement import rate_flags
 from monitor.stages.stories import group_stories
 from monitor.stages.trends import WINDOW_DAYS, compare_periods, judge_trends
-from monitor.storage.assessments import load_scores
+from monitor.storage.assessments import count_waiting, load_scores
 from monitor.storage.blindspots import load_feed_notes, load_gaps
 from monitor.storage.changes import load_changes
 from monitor.storage.copies import load_copies
@@ -86,6 +86,7 @@ def load_digest(
         feed_notes=load_feed_notes(connection, end),
         gaps=load_gaps(connection, latest, bundle, facts, (first, day)),
         precision=rate_flags(load_judged(connection, since=end - PRECISION_SPAN, until=end)),
+        waiting=count_waiting(connection, bundle, day_bounds(days[0], timezone)[0], start),
     )
 
 

@@ -11,7 +11,7 @@ from monitor.records import (
     PageOutcome,
     PageRequest,
 )
-from monitor.storage.articles import load_last_numbers
+from monitor.storage.articles import announce_revisions, load_last_numbers
 from monitor.storage.days import forget_days
 from monitor.storage.schema import articles, pages, revisions
 from monitor.text import hash_texts
@@ -66,6 +66,7 @@ def _is_untried(now: datetime) -> ColumnElement[bool]:
 
 def save_pages(connection: Connection, outcomes: Sequence[PageOutcome]) -> int:
     """Record how fetching pages went; what they say becomes a revision of its article. Gives how many revisions that made."""
+    announce_revisions(connection)
     current = _load_current(connection, [outcome.request.article_id for outcome in outcomes])
     numbers = load_last_numbers(connection, sorted(current))
     made: list[dict[str, Any]] = []

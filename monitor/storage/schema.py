@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -218,6 +219,21 @@ assessments = Table(
     Column("language", String),
     Column("flagged", Boolean, nullable=False),
     Column("failure", Text),  # set where the bundle could not assess the revision; then there are no scores
+    Index(
+        "ix_assessments_failed",
+        "bundle",
+        sqlite_where=text("failure IS NOT NULL"),
+        postgresql_where=text("failure IS NOT NULL"),
+    ),
+)
+
+# Each bundle has seen every revision with above < id <= up_to: what waits for it is looked for outside of these only.
+assessed_ranges = Table(
+    "assessed_ranges",
+    metadata,
+    Column("bundle", String, primary_key=True),
+    Column("above", Integer, nullable=False),
+    Column("up_to", Integer, nullable=False),
 )
 
 narrative_scores = Table(

@@ -156,10 +156,17 @@ class SqlStore:
         with self._begin() as connection:
             return pages.save_pages(connection, outcomes)
 
-    def load_pending(self, bundle: str, *, limit: int) -> list[PendingRevision]:
+    def load_pending(
+        self, bundle: str, *, limit: int, before: int | None = None, since: datetime | None = None
+    ) -> list[PendingRevision]:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
-            return assessments.load_pending(connection, bundle, limit=limit)
+            return assessments.load_pending(connection, bundle, limit=limit, before=before, since=since)
+
+    def settle_assessments(self, bundle: str) -> None:
+        """See `monitor.ports.Store`."""
+        with self._begin() as connection:
+            assessments.settle_assessments(connection, bundle)
 
     def save_assessments(self, bundle: str, assessed: Sequence[tuple[int, Assessment]], *, made_at: datetime) -> None:
         """See `monitor.ports.Store`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -77,9 +77,11 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
     assess: bool,
     report_progress: Callable[[Progress], None],
 ) -> RunOutcome:
-    from monitor.pipeline.parts import Parts  # noqa: PLC0415
+    from monitor.pipeline.assess import rescore_backlog  # noqa: PLC0415
+    from monitor.pipeline.parts import Parts, timed  # noqa: PLC0415
     from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
     from monitor.stages.render import render_report  # noqa: PLC0415
+    from monitor.storage.days import day_bounds  # noqa: PLC0415
 
     classifier = open_classifier(places) if assess else None
     bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
@@ -105,19 +107,27 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
             read_timer=clock.timer,
             report_progress=report_progress,
         )
-        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day)
+        since = day_bounds(day, config.settings.timezone)[0]
+        tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day, since=since)
         if archive is not None:
             _prune_archive(archive, store, config, started_at)
-        counted = store.count_assessments(bundle_id)
-        report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=clock.read())
-        store.finish_run(report)
-        begun = clock.timer()
-        folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
+
+        def keep_report() -> RunReport:
+            counted = store.count_assessments(bundle_id)
+            report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=clock.read())
+            store.finish_run(report)
+            return report
+
+        keep_report()
+        with timed(parts, tally, "digest"):
+            folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
         # How long the digest took is known only now; the rest of the day's files does not depend on it.
-        report = replace(report, seconds=report.seconds | {"digest": round(clock.timer() - begun, 3)})
-        untold = _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
-        report = replace(report, errors=(*report.errors, *untold), finished_at=clock.read())
-        store.finish_run(report)
+        report = keep_report()
+        tally.errors += _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
+        write_digest({"run.json": render_report(keep_report())}, places.digests, day.isoformat())
+        if classifier is not None:
+            rescore_backlog(parts, tally, classifier, max_seconds=config.settings.assess.rescore_s)
+        report = keep_report()
         write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
     return RunOutcome(report, folder)
 

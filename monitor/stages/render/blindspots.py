@@ -43,6 +43,9 @@ def _judge_day(digest: Digest) -> Iterable[BlindSpot]:
         yield BlindSpot("The model", f"the day's last run used {digest.last_run.bundle}; this digest is by {digest.bundle}")
     if digest.counts.pending:
         yield BlindSpot(f"{digest.counts.pending} articles", "not assessed yet; the next run does it", level="error")
+    if digest.waiting:
+        why = "not assessed by this bundle yet, so trends and earlier copies may be incomplete; each run does some of them"
+        yield BlindSpot(f"{digest.waiting} articles of earlier days", why)
     if digest.counts.failed:
         why = "the model failed on them; `monitor explain` says why"
         yield BlindSpot(f"{digest.counts.failed} articles", why, level="error")

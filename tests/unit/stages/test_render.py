@@ -376,6 +376,6 @@ def test_the_report_is_written_with_its_numbers_and_errors():
     read = json.loads(render_report(report))
     assert read["started_at"] == "2026-05-14T12:00:00Z"
     assert read["feeds"] == {"due": 2, "fetched": 1, "not_modified": 0, "failed": 1, "skipped": 0}
-    assert read["assessments"] == {"made": 1, "pending": 2, "failed": 3}
+    assert read["assessments"] == {"made": 1, "pending": 2, "failed": 3, "rescored": 0}
     assert read["errors"] == [{"feed_id": "f", "url": "https://f.example/rss", "kind": "http_404", "message": "сервер ответил 404"}]
     assert (read["bundle"], read["seconds"]) == (BUNDLE, {"fetch": 1.5})
