@@ -11,6 +11,7 @@ import click
 
 from monitor import __version__
 from monitor.commands.archive import archive
+from monitor.commands.backfill import backfill_command, rescore_command
 from monitor.commands.backup import backup, restore
 from monitor.commands.bundles import bundle, evaluate, train
 from monitor.commands.drift import candidates, drift
@@ -172,6 +173,8 @@ cli.add_command(train)
 cli.add_command(evaluate)
 cli.add_command(bundle)
 cli.add_command(archive)
+cli.add_command(backfill_command)
+cli.add_command(rescore_command)
 cli.add_command(backup)
 cli.add_command(restore)
 cli.add_command(drift)

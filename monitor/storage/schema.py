@@ -227,6 +227,16 @@ assessments = Table(
     ),
 )
 
+# How far files have been read by `monitor backfill`, and what was in them so far.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("source", Text, primary_key=True),  # path, size and time of the file
+    Column("units", Integer, nullable=False),  # lines or records done
+    Column("is_finished", Boolean, nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+
 # Each bundle has seen every revision with above < id <= up_to: what waits for it is looked for outside of these only.
 assessed_ranges = Table(
     "assessed_ranges",

@@ -13,6 +13,7 @@ from monitor.errors import StoreError
 from monitor.storage import (
     articles,
     assessments,
+    backfills,
     daycounts,
     digests,
     drift,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from monitor.reports import (
         ArticleHistory,
         AssessmentCounts,
+        BackfillProgress,
         Digest,
         ExportRow,
         FeedHealth,
@@ -162,6 +164,29 @@ class SqlStore:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             return assessments.load_pending(connection, bundle, limit=limit, before=before, since=since)
+
+    def load_backfill(self, source: str) -> BackfillProgress:
+        """How far a file has been read."""
+        with self._begin() as connection:
+            return backfills.load_progress(connection, source)
+
+    def save_backfill(
+        self, source: str, progress: BackfillProgress, *, voices: Sequence[Feed], documents: Sequence[TakenDocument]
+    ) -> None:
+        """Keep a chunk of a file with how far it has been read."""
+        with self._begin() as connection:
+            hold_for_transaction(connection, "feeds")
+            backfills.save_chunk(connection, source, progress, voices=voices, documents=documents)
+
+    def forget_old_copies(self, before: datetime) -> None:
+        """Drop what would find copies of articles first seen before a time."""
+        with self._begin() as connection:
+            backfills.forget_old_copies(connection, before)
+
+    def count_unclustered(self) -> int:
+        """How many articles have not been looked at for copies."""
+        with self._begin() as connection:
+            return backfills.count_unclustered(connection)
 
     def settle_assessments(self, bundle: str) -> None:
         """See `monitor.ports.Store`."""
