@@ -21,6 +21,7 @@ from monitor.commands.imports import import_group
 from monitor.commands.notify import notify
 from monitor.commands.review import review, users
 from monitor.commands.search import search
+from monitor.commands.store import store
 from monitor.console import Options, common_options, log, parse_day, print_json, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError
 
@@ -183,6 +184,7 @@ cli.add_command(export)
 cli.add_command(import_group)
 cli.add_command(notify)
 cli.add_command(search)
+cli.add_command(store)
 cli.add_command(review)
 cli.add_command(users)
 
