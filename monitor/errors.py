@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import Self
 
 EXIT_DONE = 0
+EXIT_UNEXPECTED = 1
 EXIT_PARTIAL = 3
 
 

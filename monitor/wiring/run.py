@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from monitor.pipeline.parts import Progress
     from monitor.reports import RunError, RunReport
     from monitor.storage.store import SqlStore
+
+log = logging.getLogger("monitor.run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
             read_timer=clock.timer,
             report_progress=report_progress,
         )
+        log.info("the run begins: %d feeds, bundle %s", len(config.feeds), bundle_id)
         since = day_bounds(day, config.settings.timezone)[0]
         tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day, since=since)
         if archive is not None:
@@ -129,6 +133,7 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
             rescore_backlog(parts, tally, classifier, max_seconds=config.settings.assess.rescore_s)
         report = keep_report()
         write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
+    log.info("the run ends: %s", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     return RunOutcome(report, folder)
 
 
