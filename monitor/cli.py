@@ -39,22 +39,27 @@ def cli() -> None:
 @cli.command()
 @click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
 @click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new, or only keep it.")
+@click.option("--metrics", type=click.Path(path_type=Path), help="Write figures for Prometheus into this file (*.prom).")
 @common_options
-def run(options: Options, *, strict: bool, assess: bool) -> int:
+def run(options: Options, *, strict: bool, assess: bool, metrics: Path | None) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
     from monitor.wiring.run import run_once  # noqa: PLC0415
 
     run_id = _new_run_id(options)
     stamp_run(run_id)
     with progress_bars(options) as show:
-        outcome = run_once(options.places, options.clock, run_id=run_id, assess=assess, report_progress=show)
+        outcome = run_once(
+            options.places, options.clock, run_id=run_id, assess=assess, strict=strict, metrics=metrics, report_progress=show
+        )
     report = outcome.report
     _log_errors(report)
     if options.as_json:
         print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
     elif options.verbose or sys.stdout.isatty():
         _print_report(report, outcome.folder)
-    return _exit_code(report, strict=strict)
+    if outcome.failure is not None:
+        log.error("%s", outcome.failure)
+    return EXIT_DONE if outcome.failure is None else EXIT_PARTIAL
 
 
 def _log_errors(report: RunReport) -> None:
@@ -79,17 +84,6 @@ def _print_report(report: RunReport, folder: Path) -> None:
     made = report.assessments
     print(f"assessed  {made.made}; {made.pending} pending, {made.failed} failed; {report.flagged} flagged")
     print(f"digest    {folder / 'digest.html'}")
-
-
-def _exit_code(report: RunReport, *, strict: bool) -> int:
-    feeds = report.feeds
-    if feeds.due and feeds.failed == feeds.due:
-        log.error("all %d feeds failed; see the digest, or `monitor feeds check`", feeds.due)
-        return EXIT_PARTIAL
-    if strict and feeds.failed:
-        log.error("%d of %d feeds failed; see the digest, or `monitor feeds check`", feeds.failed, feeds.due)
-        return EXIT_PARTIAL
-    return EXIT_DONE
 
 
 @cli.command()

@@ -82,6 +82,14 @@ def store_exists(db_url: str) -> bool:
     return url.get_backend_name() != "sqlite" or bool(url.database and Path(url.database).is_file())
 
 
+def measure_bytes(connection: Connection) -> int:
+    """How much room the database takes on its disk."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+    pages, size = (int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "page_size"))
+    return pages * size
+
+
 def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
     if not url.database or url.database == ":memory:":
         return

@@ -27,7 +27,7 @@ from monitor.storage import (
 )
 from monitor.storage.claims import Claims, hold_for_transaction
 from monitor.storage.days import day_bounds
-from monitor.storage.engine import display_url, open_engine
+from monitor.storage.engine import display_url, measure_bytes, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -295,6 +295,11 @@ class SqlStore:
         """When the last run began and ended (None: it never did); None where there was none."""
         with self._begin() as connection:
             return feeds.load_last_run(connection)
+
+    def measure_bytes(self) -> int:
+        """How much room the database takes."""
+        with self._begin() as connection:
+            return measure_bytes(connection)
 
     def load_history(self, reference: str) -> ArticleHistory | None:
         """Everything about the article that a URL, an id or an entry's guid names; None where the store has none."""

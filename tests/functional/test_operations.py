@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.functional.servers import FeedServer, make_rss
+from tests.pings import serve_pings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +56,82 @@ def test_a_run_that_cannot_work_says_so_in_one_object(tmp_path: Path, monitor: M
     assert line["level"] == "error"
     assert "not a database" in line["message"]
     assert line["run_id"]
+
+
+# Metrics
+
+
+def read_metrics(path: Path) -> dict[str, float]:
+    families = text_string_to_metric_families(path.read_text(encoding="utf-8"))
+    return {" ".join((one.name, *one.labels.values())): one.value for family in families for one in family.samples}
+
+
+def test_metrics_are_written_after_each_run_also_one_that_broke(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  metrics: {textfile: monitor.prom}\n")
+    assert monitor("run", "--now", NOW).returncode == 0
+    good = read_metrics(tmp_path / "monitor.prom")
+    assert good["monitor_run_success"] == 1
+    assert (good["monitor_feed_failing good"], good["monitor_feed_failing bad"]) == (0, 1)
+    assert (good["monitor_run_feeds fetched"], good["monitor_run_errors http_404"], good["monitor_run_entries new"]) == (1, 1, 1)
+    assert good["monitor_store_bytes"] > 0 < good["monitor_archive_bytes"]
+    assert f"monitor_bundle_info {read_report(tmp_path)['bundle']}" in good
+    (tmp_path / "monitor.db").write_text("no database " * 100)
+    assert monitor("run").returncode == 4
+    broken = read_metrics(tmp_path / "monitor.prom")
+    assert broken["monitor_run_success"] == 0
+    assert broken["monitor_run_last_success_timestamp_seconds"] == good["monitor_run_last_success_timestamp_seconds"]
+    assert broken["monitor_run_last_timestamp_seconds"] > good["monitor_run_last_timestamp_seconds"]
+
+
+def test_metrics_that_cannot_be_written_are_a_line_in_the_report(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  metrics: {textfile: monitor.prom}\n")
+    done = monitor("run", "--now", NOW, "--metrics", "none/there.prom")
+    assert done.returncode == 0
+    assert b"none/there.prom: cannot be written" in done.stderr
+    assert "metrics" in {error["kind"] for error in read_report(tmp_path)["errors"]}
+    assert not (tmp_path / "monitor.prom").exists()
+
+
+# Pings
+
+
+def list_pings(server: object) -> list[str]:
+    return [f"{method} {path}" for method, path, _ in server.taken]
+
+
+def test_a_run_pings_begin_and_success(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  healthcheck: ${PING}\n")
+    with serve_pings() as server:
+        done = monitor("run", "--now", NOW, env={"PING": f"{server.url}/uuid"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert list_pings(server) == ["GET /uuid/start", "GET /uuid"]
+
+
+def test_a_run_that_fails_or_breaks_pings_why(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  healthcheck: ${PING}\n")
+    with serve_pings() as server:
+        environment = {"PING": f"{server.url}/uuid"}
+        assert monitor("run", "--now", NOW, "--strict", env=environment).returncode == 3
+        (tmp_path / "monitor.db").write_text("no database " * 100)
+        assert monitor("run", env=environment).returncode == 4
+    assert list_pings(server) == ["GET /uuid/start", "POST /uuid/fail", "POST /uuid/fail"]
+    assert server.taken[1][2].startswith(b"1 of 2 feeds failed")
+    assert b"not a database" in server.taken[2][2]
+
+
+def test_pings_that_are_not_taken_never_break_a_run(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  healthcheck: ${PING}\n")
+    done = monitor("run", "--now", NOW, env={"PING": "http://127.0.0.1:9/5ecret"})
+    assert done.returncode == 0
+    errors = [error["message"] for error in read_report(tmp_path)["errors"] if error["kind"] == "healthcheck"]
+    assert [message.split(" was ")[0] for message in errors] == ["health check: start", "health check: success"]
+    assert done.stderr.decode().count("it could not be reached") == 2
+    assert b"5ecret" not in done.stderr
+
+
+def test_an_address_in_the_file_is_refused_and_not_repeated(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  healthcheck: https://hc.example/5ecret\n")
+    done = monitor("run")
+    assert done.returncode == 2
+    assert b"feeds.yaml:3: `settings.healthcheck` must name a variable" in done.stderr
+    assert b"5ecret" not in done.stderr
