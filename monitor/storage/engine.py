@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 # The newest of the migrations.
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 LOCK_WAIT_S = 30
 SUPPORTED = ("sqlite", "postgresql")
 

@@ -23,6 +23,7 @@ from monitor.storage import (
     histories,
     notifications,
     pages,
+    retention,
     search,
 )
 from monitor.storage.claims import Claims, hold_for_transaction
@@ -280,6 +281,21 @@ class SqlStore:
         """Note that a channel took a message."""
         with self._begin() as connection:
             notifications.save_told(connection, channel, kind=kind, subject=subject, article_ids=article_ids, told_at=told_at)
+
+    def fold_visits(self, *, before: datetime, timezone: str) -> int | None:
+        """Fold one stretch of old visits; gives how many rows went, None where nothing is left. See `monitor.storage.retention`."""
+        with self._begin() as connection:
+            return retention.fold_visits(connection, before=before, timezone=timezone)
+
+    def fold_runs(self, *, before: date) -> int | None:
+        """Fold the runs of one old day; gives how many rows went, None where nothing is left."""
+        with self._begin() as connection:
+            return retention.fold_runs(connection, before=before)
+
+    def forget_notifications(self, *, before: datetime) -> int:
+        """Forget old messages to channels, but the last ones; gives how many."""
+        with self._begin() as connection:
+            return retention.forget_notifications(connection, before=before)
 
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""

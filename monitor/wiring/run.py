@@ -23,6 +23,7 @@ from monitor.wiring.parts import (
     open_store,
     read_answers,
 )
+from monitor.wiring.retention import fold_old_records
 from monitor.wiring.watch import Watch
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ def _work(  # noqa: PLR0913, PLR0917 - all that a run works with
     write_digest({"run.json": render_report(keep_report())}, places.digests, day.isoformat())
     if parts.classifier is not None:
         rescore_backlog(parts, tally, parts.classifier, max_seconds=config.settings.assess.rescore_s)
+    tally.errors += fold_old_records(store, config, day)
     report = keep_report()
     failure = judge_run(report, strict=plan.is_strict)
     tally.errors += plan.watch.end(report, store, failure=failure, archive=places.archive)

@@ -135,3 +135,19 @@ def test_an_address_in_the_file_is_refused_and_not_repeated(tmp_path: Path, moni
     assert done.returncode == 2
     assert b"feeds.yaml:3: `settings.healthcheck` must name a variable" in done.stderr
     assert b"5ecret" not in done.stderr
+
+
+# Retention
+
+
+def test_a_run_folds_what_is_old_and_says_so(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server)
+    for hour in (12, 13, 14):
+        assert monitor("run", "--now", f"2026-01-20T{hour}:00:00+00:00").returncode == 0
+    monitor("digest", "--day", "2026-01-20")
+    before = (tmp_path / "digests/2026-01-20/digest.html").read_bytes()
+    done = monitor("run", "--now", NOW, "--log-format", "json", "-v")
+    # Of three visits to each feed: one that fetched, one that found nothing new twice; one that failed.
+    assert "old records folded: 3 visits, 0 runs, 0 messages" in {line["message"] for line in read_log(done.stderr)}
+    monitor("digest", "--day", "2026-01-20")
+    assert (tmp_path / "digests/2026-01-20/digest.html").read_bytes() == before
