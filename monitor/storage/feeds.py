@@ -205,6 +205,16 @@ def load_last_run(connection: Connection) -> tuple[datetime, datetime | None] | 
     return (row.started_at, row.finished_at) if row else None
 
 
+def load_last_success(connection: Connection) -> datetime | None:
+    """When a run last finished that did not see all its feeds fail; only the last 1,000 that finished are looked at."""
+    query = select(runs.c.finished_at, runs.c.report["feeds"].label("feeds")).where(runs.c.finished_at.is_not(None))
+    for row in connection.execute(query.order_by(runs.c.id.desc()).limit(1000)):
+        if not row.feeds["due"] or row.feeds["failed"] < row.feeds["due"]:
+            found: datetime = row.finished_at
+            return found
+    return None
+
+
 def _read_report(raw: Mapping[str, Any]) -> RunReport:
     return RunReport(
         run_id=raw["run_id"],

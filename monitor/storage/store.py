@@ -312,6 +312,11 @@ class SqlStore:
         with self._begin() as connection:
             return feeds.load_last_run(connection)
 
+    def load_last_success(self) -> datetime | None:
+        """When a run last finished that did not see all its feeds fail; None where none did."""
+        with self._begin() as connection:
+            return feeds.load_last_success(connection)
+
     def measure_bytes(self) -> int:
         """How much room the database takes."""
         with self._begin() as connection:

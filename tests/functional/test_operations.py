@@ -151,3 +151,32 @@ def test_a_run_folds_what_is_old_and_says_so(tmp_path: Path, monitor: Monitor, f
     assert "old records folded: 3 visits, 0 runs, 0 messages" in {line["message"] for line in read_log(done.stderr)}
     monitor("digest", "--day", "2026-01-20")
     assert (tmp_path / "digests/2026-01-20/digest.html").read_bytes() == before
+
+
+# Doctor
+
+
+def diagnose(monitor: Monitor, *arguments: str) -> dict[str, tuple[str, str]]:
+    findings = json.loads(monitor("doctor", "--json", *arguments).stdout)
+    return {finding["subject"]: (finding["level"], finding["state"]) for finding in findings}
+
+
+def test_doctor_says_who_looks_after_the_runs(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server)
+    found = diagnose(monitor)
+    assert (found["metrics"][0], found["health check"][0]) == ("ok", "ok")
+    configure(tmp_path, feed_server, settings="  metrics: {textfile: none/a.prom}\n  healthcheck: ${PING}\n")
+    found = diagnose(monitor)
+    assert found["metrics"] == ("error", f"{tmp_path / 'none'} is not there")
+    assert found["health check"] == ("warning", "PING is not set")
+
+
+def test_doctor_warns_where_runs_come_to_nothing(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server)
+    assert monitor("run", "--now", "2026-11-18T10:00:00+00:00").returncode == 0
+    feed_server.statuses = {"/good.xml": 500}
+    assert monitor("run", "--now", NOW).returncode == 3
+    found = diagnose(monitor, "--now", NOW)
+    assert found["store"][0] == "ok"
+    assert found["last success"][0] == "warning"
+    assert "2026-11-18 10:00 UTC, more than 26 hours ago" in found["last success"][1]
