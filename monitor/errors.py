@@ -10,6 +10,9 @@
     │   └── ArchiveError        4  the archive of fetched documents
     ├── BundleError             5  the trained model
     ├── RunLockedError         75  another run holds the lock
+    ├── NotifyError             3  a channel did not take a message (in a run: a line in the report)
+    ├── MetricsError            -  the file of metrics could not be written (a line in the report)
+    ├── PingError               -  a health check was not reached (a line in the report)
     ├── FetchError              -  one feed could not be fetched (a line in the report)
     ├── FeedDocumentError       -  one fetched document is no feed (a line in the report)
     ├── PageError               -  one article's page holds no article (a line in the report)
@@ -26,6 +29,7 @@ from __future__ import annotations
 from typing import Self
 
 EXIT_DONE = 0
+EXIT_UNEXPECTED = 1
 EXIT_PARTIAL = 3
 
 
@@ -79,6 +83,14 @@ class NotifyError(MonitorError):
     """A channel did not take a message. Never shows where the channel leads."""
 
     exit_code = 3
+
+
+class MetricsError(MonitorError):
+    """The file of metrics cannot be written."""
+
+
+class PingError(MonitorError):
+    """A health check was not reached. Never shows its address."""
 
 
 class FetchError(MonitorError):

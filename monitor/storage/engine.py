@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 # The newest of the migrations.
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 LOCK_WAIT_S = 30
 CONNECT_WAIT_S = 10
 SUPPORTED = ("sqlite", "postgresql")
@@ -138,6 +138,14 @@ def store_exists(db_url: str) -> bool:
     """Whether there is a file at this URL; a server is taken to have the store, and says so itself where it has not."""
     url = _parse_url(db_url)
     return url.get_backend_name() != "sqlite" or bool(url.database and Path(url.database).is_file())
+
+
+def measure_bytes(connection: Connection) -> int:
+    """How much room the database takes on its disk."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+    pages, size = (int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "page_size"))
+    return pages * size
 
 
 def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:

@@ -24,11 +24,12 @@ from monitor.storage import (
     histories,
     notifications,
     pages,
+    retention,
     search,
 )
 from monitor.storage.claims import Claims, hold_for_transaction
 from monitor.storage.days import day_bounds
-from monitor.storage.engine import display_url, open_engine
+from monitor.storage.engine import display_url, measure_bytes, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -306,6 +307,21 @@ class SqlStore:
         with self._begin() as connection:
             notifications.save_told(connection, channel, kind=kind, subject=subject, article_ids=article_ids, told_at=told_at)
 
+    def fold_visits(self, *, before: datetime, timezone: str) -> int | None:
+        """Fold one stretch of old visits; gives how many rows went, None where nothing is left. See `monitor.storage.retention`."""
+        with self._begin() as connection:
+            return retention.fold_visits(connection, before=before, timezone=timezone)
+
+    def fold_runs(self, *, before: date) -> int | None:
+        """Fold the runs of one old day; gives how many rows went, None where nothing is left."""
+        with self._begin() as connection:
+            return retention.fold_runs(connection, before=before)
+
+    def forget_notifications(self, *, before: datetime) -> int:
+        """Forget old messages to channels, but the last ones; gives how many."""
+        with self._begin() as connection:
+            return retention.forget_notifications(connection, before=before)
+
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""
         with self._begin() as connection:
@@ -320,6 +336,16 @@ class SqlStore:
         """When the last run began and ended (None: it never did); None where there was none."""
         with self._begin() as connection:
             return feeds.load_last_run(connection)
+
+    def load_last_success(self) -> datetime | None:
+        """When a run last finished that did not see all its feeds fail; None where none did."""
+        with self._begin() as connection:
+            return feeds.load_last_success(connection)
+
+    def measure_bytes(self) -> int:
+        """How much room the database takes."""
+        with self._begin() as connection:
+            return measure_bytes(connection)
 
     def load_history(self, reference: str) -> ArticleHistory | None:
         """Everything about the article that a URL, an id or an entry's guid names; None where the store has none."""
