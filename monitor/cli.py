@@ -22,6 +22,7 @@ from monitor.commands.notify import notify
 from monitor.commands.review import review, users
 from monitor.commands.search import search
 from monitor.commands.store import store
+from monitor.commands.timer import install_timer
 from monitor.console import Options, common_options, log, parse_day, print_json, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, EXIT_UNEXPECTED, MonitorError
 from monitor.logs import report_error, stamp_run
@@ -186,6 +187,7 @@ cli.add_command(candidates)
 cli.add_command(export)
 cli.add_command(import_group)
 cli.add_command(notify)
+cli.add_command(install_timer)
 cli.add_command(search)
 cli.add_command(store)
 cli.add_command(review)

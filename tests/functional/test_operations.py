@@ -180,3 +180,41 @@ def test_doctor_warns_where_runs_come_to_nothing(tmp_path: Path, monitor: Monito
     assert found["store"][0] == "ok"
     assert found["last success"][0] == "warning"
     assert "2026-11-18 10:00 UTC, more than 26 hours ago" in found["last success"][1]
+
+
+# Timers
+
+
+def test_the_schedule_is_printed_with_this_installations_paths(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server, settings="  metrics: {textfile: /var/lib/node/monitor.prom}\n")
+    said = json.loads(monitor("install-timer", "--print", "--json", "--every", "15", "--db", "sqlite:///data/m.db").stdout)
+    service = said["units"]["narrative-monitor.service"]
+    assert f" run --feeds {tmp_path}/feeds.yaml --db sqlite:///{tmp_path}/data/m.db --digests {tmp_path}/digests " in service
+    assert service.endswith(f"ReadWritePaths={tmp_path} /var/lib/node\n")
+    assert f" backup {tmp_path}/backups --keep 14 " in said["units"]["narrative-monitor-backup.service"]
+    assert [line.split(" cd ")[0] for line in said["cron"]] == ["*/15 * * * *", "20 3 * * *"]
+    assert list(tmp_path.glob("monitor.*")) == []
+
+
+def test_units_are_installed_and_the_next_commands_told(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server)
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    done = monitor("install-timer", env=home)
+    assert done.returncode == 0, done.stderr
+    assert b"systemctl --user enable --now narrative-monitor.timer narrative-monitor-backup.timer" in done.stdout
+    timer = tmp_path / "config/systemd/user/narrative-monitor.timer"
+    timer.write_text(timer.read_text().replace("00/30", "00/10"))
+    refused = monitor("install-timer", env=home)
+    assert refused.returncode == 2
+    assert b"was changed by hand; --force overwrites it" in refused.stderr
+    assert monitor("install-timer", "--force", env=home).returncode == 0
+    assert "00/30" in timer.read_text()
+
+
+def test_a_password_stands_in_no_unit(tmp_path: Path, monitor: Monitor, feed_server: FeedServer) -> None:
+    configure(tmp_path, feed_server)
+    done = monitor("install-timer", "--print", "--db", "postgresql+psycopg://monitor:geheim@db/monitor")
+    assert done.returncode == 0, done.stderr
+    assert b"geheim" not in done.stdout
+    assert b"as MONITOR_DB=" in done.stdout
+    assert b"pg_dump" in done.stdout

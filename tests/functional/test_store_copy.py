@@ -23,7 +23,7 @@ from monitor.reports import SearchFilters
 from monitor.storage.engine import SCHEMA_VERSION, open_engine
 from monitor.storage.reviewschema import metadata
 from monitor.storage.reviewstore import ReviewStore
-from monitor.storage.schema import pages
+from monitor.storage.schema import backfills, folded_until, pages
 from monitor.storage.store import SqlStore
 from monitor.storage.transfer import Difference, Side, StoreTransfer, find_differences
 from monitor.wiring.articles import write_digest_again
@@ -58,6 +58,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Places:
         insert(pages).values(
             article_id=article, url="https://agency.example/0", for_revision=1, tries=1, tried_at=NOW, outcome="ok"
         ),
+        insert(backfills).values(source="/old.jsonl 10 1", units=3, is_finished=True, counts={"rows": 3, "new": 3}),
+        insert(folded_until).values(records="visits", until=NOW),
         # No repairs, and repairs that were written as none: they are not the same.
         text("UPDATE revisions SET repairs = NULL WHERE id = 1"),
         text("UPDATE revisions SET repairs = 'null' WHERE id = 2"),
