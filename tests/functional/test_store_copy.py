@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -456,3 +457,25 @@ def test_what_comes_meanwhile_stays_out_of_the_copy(original: Places, make_url_o
     with StoreTransfer(source, target) as transfer:
         transfer.copy(make_clock().timer, write)
     assert count_rows(source)["login_failures"] == count_rows(target)["login_failures"] + 1
+
+
+def test_a_run_that_begins_meanwhile_waits_for_the_copy(original: Places, make_url_of: Callable[[str], str]) -> None:
+    source = make_url_of("postgresql")
+    copy_store(original.db_url, source, make_clock())
+    engine, begun = create_engine(source), []
+
+    def begin(*_: object) -> None:
+        if not begun:
+            begun.append(threading.Thread(target=run.sync_feeds, args=[()]))
+            begun[0].start()
+            with engine.connect() as connection:
+                while not connection.exec_driver_sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").first():
+                    assert begun[0].is_alive()
+
+    with SqlStore(source) as run:
+        with StoreTransfer(source, make_url_of("sqlite")) as transfer:
+            transfer.copy(make_clock().timer, begin)
+            assert begun[0].is_alive()
+        begun[0].join(30)
+        assert not begun[0].is_alive()
+    engine.dispose()
