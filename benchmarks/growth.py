@@ -30,6 +30,7 @@ from monitor.codebook import load_codebook
 from monitor.config import load_config
 from monitor.decisions import ORDERS, Filters
 from monitor.storage.engine import open_engine
+from monitor.storage.queue import Sweep
 from monitor.storage.reviewstore import ReviewStore
 from monitor.storage.schema import articles, copy_bands, copy_texts
 from monitor.storage.store import SqlStore
@@ -125,7 +126,8 @@ def finish_store(url: str, bundle: str, thresholds: Any) -> None:
             pass
         store.settle_assessments(bundle)
     with ReviewStore(url) as review:
-        while review.fill_queue(bundle, thresholds=thresholds, seed="narrative-monitor", limit=2_000):
+        sweep = Sweep()
+        while review.fill_queue(bundle, thresholds=thresholds, seed="narrative-monitor", limit=2_000, sweep=sweep):
             pass
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
@@ -151,11 +153,11 @@ def call(*words: str) -> dict[str, Any]:
     return used | {"wall_s": time.perf_counter() - begun}
 
 
-def measure_run(db_url: str, folder: Path, seed: int) -> dict[str, Any]:
+def measure_run(db_url: str, folder: Path, day: int) -> dict[str, Any]:
     """A run over new items, and one an hour later in which nothing is new."""
-    now = datetime.combine(LAST_DAY + timedelta(days=seed), datetime.min.time(), UTC) + timedelta(hours=9)
-    places = ["--db", db_url, "--digests", str(folder / "digests"), "--archive", str(folder / "archive"), "--no-encoder"]
-    with run_farm(FEEDS, seed=seed) as addresses:
+    now = datetime.combine(LAST_DAY + timedelta(days=day), datetime.min.time(), UTC) + timedelta(hours=9)
+    places = ["--db", db_url, "--digests", str(folder / "digests"), "--archive", str(folder / "archive")]
+    with run_farm(FEEDS, seed=int(time.time())) as addresses:
         write_feeds(folder / "feeds.yaml", addresses)
         words = ["run", "--feeds", str(folder / "feeds.yaml"), *places, "--now"]
         cold = call(*words, now.isoformat())
@@ -256,7 +258,7 @@ def measure_clusters(db_url: str, folder: Path) -> dict[str, float]:
 
 def measure_digest(db_url: str, folder: Path) -> dict[str, float]:
     """The last day's digest, written again."""
-    words = ["digest", "--db", db_url, "--digests", str(folder / "digests-again"), "--day", LAST_DAY.isoformat(), "--no-encoder"]
+    words = ["digest", "--db", db_url, "--digests", str(folder / "digests-again"), "--day", LAST_DAY.isoformat()]
     call(*words)
     used = call(*words)
     return {"digest_cpu_s": used["cpu_s"], "digest_peak_mb": used["peak_mb"]}
