@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine, insert, make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -21,6 +23,7 @@ from monitor.decisions import Answer, Basis, Filters
 from monitor.errors import RunLockedError, StoreError
 from monitor.lock import hold_run_lock
 from monitor.reports import SearchFilters
+from monitor.storage import engine as engine_module
 from monitor.storage.engine import SCHEMA_VERSION, open_engine
 from monitor.storage.reviewschema import metadata
 from monitor.storage.reviewstore import ReviewStore
@@ -284,13 +287,21 @@ def test_a_source_that_is_no_store_of_this_version_is_refused_and_left_alone(
     assert not target.exists()
 
 
+def downgrade(db_url: str, version: str) -> None:
+    """Take a store back to what an older version of this program made."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(engine_module.__file__).parent / "migrations"))
+    engine = create_engine(db_url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, version)
+    engine.dispose()
+
+
 def test_the_remedy_for_an_older_store_helps(original: Places, make_url_of: Callable[[str], str], tmp_path: Path) -> None:
     source = make_url_of("postgresql")
     copy_store(original.db_url, source, make_clock())
-    execute(
-        source, text("DROP TABLE decisions, review_items, login_failures, sessions, users"), text("DROP FUNCTION refuse_change")
-    )
-    execute(source, text("UPDATE alembic_version SET version_num = '0005'"))
+    downgrade(source, "0005")
     with pytest.raises(StoreError, match="older version"):
         copy_store(source, f"sqlite:///{tmp_path / 'target.db'}", make_clock())
     call("doctor", "--db", source, folder=tmp_path)
