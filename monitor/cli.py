@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from monitor.commands.notify import notify
 from monitor.commands.review import review, users
 from monitor.commands.search import search
 from monitor.console import Options, common_options, log, parse_day, print_json, progress_bars
-from monitor.errors import EXIT_DONE, EXIT_PARTIAL, MonitorError
+from monitor.errors import EXIT_DONE, EXIT_PARTIAL, EXIT_UNEXPECTED, NO_ROOM, MonitorError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -46,13 +47,18 @@ def run(options: Options, *, strict: bool, assess: bool) -> int:
     with progress_bars(options) as show:
         outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), assess=assess, report_progress=show)
     report = outcome.report
-    for error in report.errors:
-        log.info("%s: %s: %s", error.feed_id or "store", error.kind, error.message)
+    _log_errors(report)
     if options.as_json:
         print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
     elif options.verbose or sys.stdout.isatty():
         _print_report(report, outcome.folder)
     return _exit_code(report, strict=strict)
+
+
+def _log_errors(report: RunReport) -> None:
+    for error in report.errors:
+        level = logging.WARNING if error.kind == "clock" else logging.INFO
+        log.log(level, "%s: %s: %s", error.feed_id or "store", error.kind, error.message)
 
 
 def _new_run_id(options: Options) -> str:
@@ -188,6 +194,7 @@ def main() -> NoReturn:
     """Run the command line; every foreseen error ends in one clear message and its exit code."""
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is to be known here
     except click.ClickException as error:
         error.show()
         code = 2
@@ -199,6 +206,18 @@ def main() -> NoReturn:
         code = error.exit_code
     except BrokenPipeError:
         # The reader has gone (as with `| head`): nothing more can be said, and nothing is wrong.
-        sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        _drop_output()
         code = EXIT_DONE
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _drop_output()
+        where = error.filename or "the output"
+        click.echo(f"monitor: {where}: cannot be written ({error.strerror}); free some disk space, then run it again", err=True)
+        code = EXIT_UNEXPECTED
     sys.exit(code if isinstance(code, int) else EXIT_DONE)
+
+
+def _drop_output() -> None:
+    """Have Python not try again, at its end, to write what is still buffered."""
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -43,8 +43,16 @@ class PostgresServer:
         """Drop a store, whoever is still connected."""
         self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
+    def stop(self) -> None:
+        """Stop the server, as a machine that is restarted does: whoever is connected loses the connection."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
+        self._server.ensure_postgres_running()
+
     def close(self) -> None:
-        """Stop the server."""
+        """Stop the server for good."""
         self._server.cleanup()
 
     def _run(self, statement: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from monitor.errors import StoreError
 from monitor.storage.claims import hold_for_transaction
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # The newest of the migrations.
 SCHEMA_VERSION = "0007"
-LOCK_WAIT_S = 30
+LOCK_WAIT_S = 30.0
 SUPPORTED = ("sqlite", "postgresql")
 
 
@@ -33,13 +34,14 @@ def open_engine(db_url: str, *, must_exist: bool = False) -> Engine:
     if url.get_backend_name() == "sqlite":
         _check_sqlite_path(url, must_exist=must_exist)
     try:
-        engine = create_engine(url)
+        # A server may have been restarted since a connection was last used, and must not cost a request then.
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
     except (ImportError, NoSuchModuleError) as error:
         raise StoreError(
             f"store {display_url(db_url)}: its driver is not installed ({error}); install it or use sqlite:///FILE"
         ) from error
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_sqlite_pragmas)
+        event.listen(engine, "connect", partial(_set_sqlite_pragmas, lock_wait_s=_read_lock_wait(url)))
     try:
         with engine.begin() as connection:
             _migrate(connection, db_url)
@@ -49,7 +51,8 @@ def open_engine(db_url: str, *, must_exist: bool = False) -> Engine:
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     except DBAPIError as error:
         engine.dispose()
-        raise StoreError(f"store {display_url(db_url)}: cannot be opened: {error.orig}; {_remedy(str(error.orig))}") from error
+        reason = read_reason(error)
+        raise StoreError(f"store {display_url(db_url)}: cannot be opened: {reason}; {find_remedy(reason)}") from error
     except StoreError:
         engine.dispose()
         raise
@@ -94,10 +97,21 @@ def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
         raise StoreError(f"store {path}: there is none; `monitor run` makes it, or give another with --db")
 
 
-def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> None:
+def _read_lock_wait(url: URL) -> float:
+    """Seconds to wait for another program's lock: ``?timeout=`` of the URL, else `LOCK_WAIT_S`."""
+    given = url.query.get("timeout")
+    try:
+        return float(given) if isinstance(given, str) else LOCK_WAIT_S
+    except ValueError as error:
+        raise StoreError(
+            f"--db {url.render_as_string()}: timeout={given} is no number of seconds; give one, or leave it out"
+        ) from error
+
+
+def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object, *, lock_wait_s: float) -> None:
     cursor = dbapi_connection.cursor()
     for pragma in (
-        f"busy_timeout = {LOCK_WAIT_S * 1000}",
+        f"busy_timeout = {lock_wait_s * 1000:.0f}",
         "synchronous = NORMAL",
         "foreign_keys = ON",
     ):
@@ -139,17 +153,28 @@ def _read_version(connection: Connection, db_url: str) -> str | None:
     return found
 
 
-def _remedy(reason: str) -> str:
+def read_reason(error: SQLAlchemyError) -> str:
+    """What the database says is wrong, in one line: PostgreSQL adds several of advice."""
+    reason = str(getattr(error, "orig", None) or error).strip()
+    return reason.splitlines()[0].rstrip(" .:") if reason else type(error).__name__
+
+
+def find_remedy(reason: str, otherwise: str = "check the address and that the database is running") -> str:
+    """What to do about a database's failure."""
     low = reason.lower()
-    for sign, remedy in {
-        "not a database": "it is not an SQLite file, or damaged: restore it from a copy or give another with --db",
-        "malformed": "it is damaged: restore it from a copy or give another with --db",
-        "readonly": "make the file and its folder writable for this user",
-        "read-only": "make the file and its folder writable for this user",
-        "unable to open": "check that the file and its folder are readable and writable for this user",
-        "locked": "another program holds it; try again when that has finished",
-        "full": "free some disk space",
-    }.items():
-        if sign in low:
-            return remedy
-    return "check the address and that the database is running"
+    return next((remedy for signs, remedy in _REMEDIES.items() if any(sign in low for sign in signs)), otherwise)
+
+
+_REMEDIES = {
+    ("not a database",): "it is not an SQLite file, or damaged: restore it from a copy or give another with --db",
+    ("malformed",): "it is damaged: restore it from a copy or give another with --db",
+    ("readonly", "read-only"): "make the file and its folder writable for this user",
+    ("unable to open",): "check that the file and its folder are readable and writable for this user",
+    ("locked",): "another program holds it; try again when that has finished",
+    ("full", "no space left", "file too large"): "free some disk space",
+    ("disk i/o error",): "look whether the disk is full or failing",
+    (
+        "server closed", "terminating connection", "connection to server", "connection failed", "consuming input failed",
+        "connection is lost", "connection is closed", "starting up", "shutting down", "could not connect",
+    ): "look whether the database server is running and can be reached",
+}  # fmt: skip

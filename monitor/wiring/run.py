@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from monitor.archive.writer import Archive
     from monitor.codebook import Codebook
     from monitor.config import Config
-    from monitor.pipeline.parts import Progress
+    from monitor.pipeline.parts import Parts, Progress, Tally
     from monitor.reports import RunError, RunReport
     from monitor.storage.store import SqlStore
 
@@ -77,14 +77,13 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
     assess: bool,
     report_progress: Callable[[Progress], None],
 ) -> RunOutcome:
-    from monitor.pipeline.assess import rescore_backlog  # noqa: PLC0415
-    from monitor.pipeline.parts import Parts, timed  # noqa: PLC0415
-    from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
-    from monitor.stages.render import render_report  # noqa: PLC0415
+    from monitor.pipeline.parts import Parts  # noqa: PLC0415
+    from monitor.pipeline.run import run_pipeline  # noqa: PLC0415
+    from monitor.reports import RunError  # noqa: PLC0415
+    from monitor.stages.clock import doubt_clock  # noqa: PLC0415
     from monitor.storage.days import day_bounds  # noqa: PLC0415
 
     classifier = open_classifier(places) if assess else None
-    bundle_id = classifier.bundle_id if classifier else read_answers(places)[0]
     codebook = open_codebook(places)
     check_writable(places.digests)
     started_at = clock.read()
@@ -98,7 +97,7 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
             fetcher=open_fetcher(config, clock),
             parse=readers.parse,
             extract=readers.extract,
-            bundle_id=bundle_id,
+            bundle_id=classifier.bundle_id if classifier else read_answers(places)[0],
             classifier=classifier,
             store=store,
             archive=archive,
@@ -107,28 +106,65 @@ def _run(  # noqa: PLR0913 - what `run_once` is given
             read_timer=clock.timer,
             report_progress=report_progress,
         )
+        doubt = doubt_clock(started_at, next(iter(store.load_run_days(limit=1)), None))
         since = day_bounds(day, config.settings.timezone)[0]
         tally = run_pipeline(parts, config.feeds, run_id=run_id, started_at=started_at, day=day, since=since)
+        if doubt is not None:
+            tally.errors.append(RunError(None, None, "clock", doubt))
         if archive is not None:
             _prune_archive(archive, store, config, started_at)
+        return _finish(_Ending(places, config, clock, store, codebook, day), parts, tally, run_id=run_id, started_at=started_at)
 
-        def keep_report() -> RunReport:
-            counted = store.count_assessments(bundle_id)
-            report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=clock.read())
-            store.finish_run(report)
-            return report
 
-        keep_report()
-        with timed(parts, tally, "digest"):
-            folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
-        # How long the digest took is known only now; the rest of the day's files does not depend on it.
-        report = keep_report()
-        tally.errors += _tell_channels(store, config, codebook, report, day=day, folder=folder, now=clock.read())
-        write_digest({"run.json": render_report(keep_report())}, places.digests, day.isoformat())
-        if classifier is not None:
-            rescore_backlog(parts, tally, classifier, max_seconds=config.settings.assess.rescore_s)
-        report = keep_report()
-        write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What the end of a run works with: everything that a digest is made of."""
+
+    places: Places
+    config: Config
+    clock: Clock
+    store: SqlStore
+    codebook: Codebook
+    day: date
+
+    def write_day(self, day: date, bundle: str) -> Path:
+        from monitor.digestfiles import write_files  # noqa: PLC0415
+
+        facts = read_answers(self.places)[1]
+        digest = self.store.load_digest(day, timezone=self.config.settings.timezone, bundle=bundle, facts=facts)
+        return write_files(digest, self.places.digests, self.codebook, takes_pictures_again=True)
+
+
+def _finish(end: _Ending, parts: Parts, tally: Tally, *, run_id: str, started_at: datetime) -> RunOutcome:
+    """The day's digest, the channels, then what is left of earlier days."""
+    from monitor.pipeline.assess import rescore_backlog  # noqa: PLC0415
+    from monitor.pipeline.parts import timed  # noqa: PLC0415
+    from monitor.pipeline.run import make_report  # noqa: PLC0415
+    from monitor.stages.render import render_report  # noqa: PLC0415
+    from monitor.wiring.missed import write_missed_days  # noqa: PLC0415
+
+    store, config, digests, bundle_id = end.store, end.config, end.places.digests, parts.bundle_id
+
+    def keep_report() -> RunReport:
+        counted, now = store.count_assessments(bundle_id), end.clock.read()
+        report = make_report(tally, counted, run_id=run_id, bundle=bundle_id, started_at=started_at, finished_at=now)
+        store.finish_run(report)
+        return report
+
+    keep_report()
+    with timed(parts, tally, "digest"):
+        folder = end.write_day(end.day, bundle_id)
+    # How long the digest took is known only now; the rest of the day's files does not depend on it.
+    report = keep_report()
+    tally.errors += _tell_channels(store, config, end.codebook, report, day=end.day, folder=folder, now=end.clock.read())
+    write_digest({"run.json": render_report(keep_report())}, digests, end.day)
+    if parts.classifier is not None:
+        rescore_backlog(parts, tally, parts.classifier, max_seconds=config.settings.assess.rescore_s)
+    with timed(parts, tally, "digest"):
+        zone = config.settings.timezone
+        write_missed_days(store, digests, lambda day: end.write_day(day, bundle_id), today=end.day, timezone=zone, bundle=bundle_id)
+    report = keep_report()
+    write_digest({"run.json": render_report(report)}, digests, end.day)
     return RunOutcome(report, folder)
 
 
@@ -155,16 +191,11 @@ def _tell_channels(  # noqa: PLR0913 - all that a message is made of
 
 def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
     from monitor.archive.retention import is_prunable, prune_archive  # noqa: PLC0415
+    from monitor.stages.clock import TRUSTED_DAYS, choose_pruning_time  # noqa: PLC0415
 
     limits = config.settings.archive
+    now = choose_pruning_time(now, store.load_run_days(limit=TRUSTED_DAYS))
     if is_prunable(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes):
         evidence = store.load_flagged_documents()
         prune_archive(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes, is_kept=evidence.__contains__)
         store.save_archive_head(archive.head, folder=archive.name, saved_at=now)
-
-
-def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
-    from monitor.digestfiles import write_files  # noqa: PLC0415
-
-    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
-    return write_files(digest, places.digests, codebook, takes_pictures_again=True)
