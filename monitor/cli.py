@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ from monitor.commands.search import search
 from monitor.commands.store import store
 from monitor.commands.timer import install_timer
 from monitor.console import Options, common_options, log, parse_day, print_json, progress_bars
-from monitor.errors import EXIT_DONE, EXIT_PARTIAL, EXIT_UNEXPECTED, MonitorError
+from monitor.errors import EXIT_DONE, EXIT_PARTIAL, EXIT_UNEXPECTED, NO_ROOM, MonitorError
 from monitor.logs import report_error, stamp_run
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def run(options: Options, *, strict: bool, assess: bool, metrics: Path | None) -
 
 def _log_errors(report: RunReport) -> None:
     for error in report.errors:
-        log.info("%s: %s: %s", error.feed_id or "store", error.kind, error.message, extra={"feed_id": error.feed_id})
+        level = logging.WARNING if error.kind == "clock" else logging.INFO
+        log.log(level, "%s: %s: %s", error.feed_id or "store", error.kind, error.message, extra={"feed_id": error.feed_id})
 
 
 def _new_run_id(options: Options) -> str:
@@ -198,6 +200,7 @@ def main() -> NoReturn:
     """Run the command line; every foreseen error ends in one clear message and its exit code."""
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is to be known here
     except click.ClickException as error:
         error.show()
         code = 2
@@ -205,7 +208,7 @@ def main() -> NoReturn:
         code = 130
     except BrokenPipeError:
         # The reader has gone (as with `| head`): nothing more can be said, and nothing is wrong.
-        sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        _drop_output()
         code = EXIT_DONE
     except Exception as error:
         if not report_error(error) and not _tell(error):
@@ -219,4 +222,15 @@ def _tell(error: Exception) -> bool:
     if isinstance(error, MonitorError):
         for line in str(error).splitlines():
             click.echo(f"monitor: {line}", err=True)
-    return isinstance(error, MonitorError)
+        return True
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        _drop_output()
+        where = error.filename or "the output"
+        click.echo(f"monitor: {where}: cannot be written ({error.strerror}); free some disk space, then run it again", err=True)
+        return True
+    return False
+
+
+def _drop_output() -> None:
+    """Have Python not try again, at its end, to write what is still buffered."""
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_files(digest: Digest, digests: Path, codebook: Codebook, *, takes_pictures_again: bool = False) -> Path:
-    """Write all files of a digest; gives its folder. Raises `UsageError` where it cannot be written.
+    """Write all files of a digest; gives its folder. Raises `DigestError` where it cannot be written.
 
     ``takes_pictures_again``: pictures of the same figures that are there already are not drawn again, as drawing takes a second.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from monitor.digests import check_writable
 from monitor.errors import MonitorError
 from monitor.notify import name_variable
+from monitor.stages.clock import TOLERANCE, doubt_clock
 from monitor.stages.health import judge_feed
 
 if TYPE_CHECKING:
@@ -142,6 +143,9 @@ def _examine_last_run(store: SqlStore, now: datetime) -> Finding:
     if last is None:
         return Finding("warning", "store", "holds no run yet", "start one with `monitor run`")
     started_at, finished_at = last
+    if started_at - now > TOLERANCE and (doubt := doubt_clock(now, started_at)):
+        state, _, remedy = doubt.partition("; ")
+        return Finding("error", "clock", state, remedy)
     if now - started_at > STALE_RUN:
         return Finding(
             "error",

@@ -7,7 +7,8 @@
     │   ├── ConfigError         2  feeds.yaml or the environment
     │   └── CorpusError         2  labelled JSON Lines that cannot be used
     ├── StoreError              4  the database
-    │   └── ArchiveError        4  the archive of fetched documents
+    │   ├── ArchiveError        4  the archive of fetched documents
+    │   └── DigestError         4  the folder of digests, where it fails in mid-run
     ├── BundleError             5  the trained model
     ├── RunLockedError         75  another run holds the lock
     ├── NotifyError             3  a channel did not take a message (in a run: a line in the report)
@@ -26,11 +27,14 @@ Every message names the thing, says what is wrong with it and what to do next.
 
 from __future__ import annotations
 
+import errno
 from typing import Self
 
 EXIT_DONE = 0
 EXIT_UNEXPECTED = 1
 EXIT_PARTIAL = 3
+# What the system says where a disk, a quota or a file is full.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class MonitorError(Exception):
@@ -65,6 +69,10 @@ class StoreError(MonitorError):
 
 class ArchiveError(StoreError):
     """The archive cannot be read or written."""
+
+
+class DigestError(StoreError):
+    """A digest could not be written: what it says is in the store."""
 
 
 class BundleError(MonitorError):

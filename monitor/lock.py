@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +37,13 @@ def hold_run_lock(path: Path, *, started_at: datetime) -> Iterator[None]:
             "host": socket.gethostname(),
             "started_at": started_at.isoformat(timespec="seconds"),
         }
-        _owner_file(path).write_text(json.dumps(owner) + "\n", encoding="utf-8")
+        # It only tells others who holds the lock: a full disk is for the store to name.
+        with suppress(OSError):
+            _owner_file(path).write_text(json.dumps(owner) + "\n", encoding="utf-8")
         yield
     finally:
-        _owner_file(path).unlink(missing_ok=True)
+        with suppress(OSError):
+            _owner_file(path).unlink(missing_ok=True)
         lock.release()
 
 

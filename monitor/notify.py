@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -97,7 +98,9 @@ def tell_crash(
         except NotifyError as refused:
             outcomes.append(Outcome(channel, 0, str(refused)))
     if any(outcome.sent for outcome in outcomes) and digests.is_dir():
-        stamp.write_text(now.isoformat(), encoding="utf-8")
+        # Where the disk is full, which may be what broke the run, it is told once too often.
+        with suppress(OSError):
+            stamp.write_text(now.isoformat(), encoding="utf-8")
     return outcomes
 
 
@@ -162,7 +165,8 @@ def _every_feed_failed(report: RunReport) -> bool:
 
 
 def _is_due(last: datetime | None, now: datetime) -> bool:
-    return last is None or now - last >= FAILURE_EVERY
+    # A time to come is of a clock that was wrong.
+    return last is None or abs(now - last) >= FAILURE_EVERY
 
 
 class _Reasons(logging.Handler):

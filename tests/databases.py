@@ -52,8 +52,16 @@ class PostgresServer:
         while self._read("SELECT pg_conf_load_time()") == before:
             """The server reads them as soon as it gets round to it."""
 
+    def stop(self) -> None:
+        """Stop the server, as a machine that is restarted does: whoever is connected loses the connection."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
+        self._server.ensure_postgres_running()
+
     def close(self) -> None:
-        """Stop the server."""
+        """Stop the server for good."""
         self._server.cleanup()
 
     def _run(self, statement: str) -> None:

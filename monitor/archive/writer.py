@@ -27,7 +27,7 @@ from monitor.archive.chain import (
 )
 from monitor.archive.reader import read_intact
 from monitor.archive.warc import Original, RecordHead, build_record, build_warcinfo, hash_payload
-from monitor.errors import ArchiveError, RunLockedError
+from monitor.errors import NO_ROOM, ArchiveError, RunLockedError
 from monitor.records import ArchiveHead, ArchiveRef
 
 if TYPE_CHECKING:
@@ -382,10 +382,8 @@ def _naming_failure(folder: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArchiveError(
-            f"archive {folder}: {what} ({error.strerror or error}); make room, or make the folder writable for this user, "
-            "then run again"
-        ) from error
+        remedy = "free some disk space" if error.errno in NO_ROOM else "make the folder writable for this user"
+        raise ArchiveError(f"archive {folder}: {what} ({error.strerror or error}); {remedy}, then run again") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from monitor.errors import MonitorError
 from monitor.pipeline.assess import assess_pending
 from monitor.pipeline.feeds import visit_feeds
 from monitor.pipeline.pages import fetch_pages
@@ -44,8 +46,11 @@ def run_pipeline(
         visit_feeds(parts, tally, feeds, run_id=run_id, started_at=started_at)
         with parts.store.hold("pages"):
             fetch_pages(parts, tally, feeds)
-    finally:
-        _close_archive(parts, tally)
+    except BaseException:
+        with suppress(MonitorError):  # what failed first is what matters
+            _close_archive(parts, tally)
+        raise
+    _close_archive(parts, tally)
     if parts.classifier is not None:
         # Where runs share a store, one does it for all; who waited finds nothing left to do.
         with parts.store.hold("assessments"):

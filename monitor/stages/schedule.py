@@ -32,6 +32,8 @@ MIN_RHYTHM_S, MAX_RHYTHM_S = 300.0, 7 * 86_400.0
 # Whatever rhythm or hint a feed has, a new item is not waited for longer than this: a document may hold only the last few.
 MAX_WAIT_S = 6 * 3_600.0
 MAX_HINT_S = 86_400.0
+# No visit is put off for longer: what lies further ahead was written by a clock that was wrong.
+LONGEST_WAIT = timedelta(days=1)
 _FIRST_WAIT_S = {"temporary": 120.0, "soft": 300.0, "hard": 1_800.0}
 _LAST_WAIT_S = {"temporary": 3_600.0, "soft": 6 * 3_600.0, "hard": 86_400.0}
 _TEMPORARY = frozenset(["timeout", "connect", "protocol", "incomplete", "http_429", "host_paused", "bad_encoding", "empty_body"])
@@ -49,7 +51,7 @@ class VisitPlan:
 
 def plan_visit(state: FeedState, now: datetime) -> VisitPlan:
     """What to do about a feed now."""
-    if state.not_before is not None and now < state.not_before:
+    if state.not_before is not None and now < state.not_before <= now + LONGEST_WAIT:
         return VisitPlan(is_due=False, reason="waits")
     if not (state.etag or state.last_modified):
         return VisitPlan(is_due=True, reason="nothing to compare with")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,9 +54,8 @@ class Claims:
 
     def give_back(self, names: Iterable[str]) -> None:
         """Give claims back."""
-        if self._is_shared:
-            for one in names:
-                self._open().execute(_GIVE, {"space": SPACE, "name": f"feed {one}"})
+        for one in names:
+            self._give(f"feed {one}")
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
@@ -63,12 +63,11 @@ class Claims:
         if not self._is_shared:
             yield
             return
-        named = {"space": SPACE, "name": name}
-        self._open().execute(_TAKE, named)
+        self._open().execute(_TAKE, {"space": SPACE, "name": name})
         try:
             yield
         finally:
-            self._open().execute(_GIVE, named)
+            self._give(name)
 
     def take_store(self) -> bool:
         """Claim the whole store until `close`: no run begins meanwhile. False where one goes on; then nothing is claimed."""
@@ -86,11 +85,19 @@ class Claims:
 
     def close(self) -> None:
         """End all claims."""
-        if self._holder is not None:
+        holder, self._holder = self._holder, None
+        if holder is not None:
             # Not back to the pool: there the session would live on, and its claims with it.
-            self._holder.invalidate()
-            self._holder.close()
-            self._holder = None
+            holder.invalidate()
+            holder.close()
+
+    def _give(self, name: str) -> None:
+        if self._holder is None:
+            return
+        try:
+            self._holder.execute(_GIVE, {"space": SPACE, "name": name})
+        except SQLAlchemyError:
+            self.close()  # the server has gone, and all claims with it; what failed before is what matters
 
     def _open(self) -> Connection:
         if self._holder is None:

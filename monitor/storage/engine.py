@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from monitor.errors import StoreError
 from monitor.storage.claims import hold_for_transaction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # The newest of the migrations.
 SCHEMA_VERSION = "0009"
-LOCK_WAIT_S = 30
+LOCK_WAIT_S = 30.0
 CONNECT_WAIT_S = 10
 SUPPORTED = ("sqlite", "postgresql")
 _SECRETS = ("password", "sslpassword")
@@ -56,14 +57,15 @@ def connect_engine(db_url: str, *, must_exist: bool = False) -> Engine:
     # A host that does not answer would be waited for as long as the system likes, which is minutes.
     patience = {} if is_sqlite or "connect_timeout" in url.query else {"connect_timeout": CONNECT_WAIT_S}
     try:
-        engine = create_engine(url, connect_args=patience)
+        # A server may have been restarted since a connection was last used, and must not cost a request then.
+        engine = create_engine(url, connect_args=patience, pool_pre_ping=not is_sqlite)
     except (ImportError, NoSuchModuleError) as error:
         remedy = (
             "install it or use sqlite:///FILE" if is_sqlite else f"{_POSTGRES_EXTRA}, and begin the URL with postgresql+psycopg://"
         )
         raise StoreError(f"store {display_url(db_url)}: its driver is not installed ({error}); {remedy}") from error
     if is_sqlite:
-        event.listen(engine, "connect", _set_sqlite_pragmas)
+        event.listen(engine, "connect", partial(_set_sqlite_pragmas, lock_wait_s=_read_lock_wait(url)))
     return engine
 
 
@@ -99,7 +101,7 @@ def naming_failed_opening(db_url: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
-        raise StoreError(f"store {display_url(db_url)}: cannot be opened: {reason}; {_remedy(reason)}") from error
+        raise StoreError(f"store {display_url(db_url)}: cannot be opened: {reason}; {find_remedy(reason)}") from error
 
 
 def display_url(db_url: str) -> str:
@@ -160,10 +162,21 @@ def _check_sqlite_path(url: URL, *, must_exist: bool) -> None:
         raise StoreError(f"store {path}: there is none; `monitor run` makes it, or give another with --db")
 
 
-def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object) -> None:
+def _read_lock_wait(url: URL) -> float:
+    """Seconds to wait for another program's lock: ``?timeout=`` of the URL, else `LOCK_WAIT_S`."""
+    given = url.query.get("timeout")
+    try:
+        return float(given) if isinstance(given, str) else LOCK_WAIT_S
+    except ValueError as error:
+        raise StoreError(
+            f"--db {url.render_as_string()}: timeout={given} is no number of seconds; give one, or leave it out"
+        ) from error
+
+
+def _set_sqlite_pragmas(dbapi_connection: DBAPIConnection, _record: object, *, lock_wait_s: float) -> None:
     cursor = dbapi_connection.cursor()
     for pragma in (
-        f"busy_timeout = {LOCK_WAIT_S * 1000}",
+        f"busy_timeout = {lock_wait_s * 1000:.0f}",
         "synchronous = NORMAL",
         "foreign_keys = ON",
     ):
@@ -209,13 +222,21 @@ def _refuse_newer(db_url: str, found: str) -> StoreError:
     return StoreError(f"store {display_url(db_url)}: was made by a newer version (schema {found}); update narrative-monitor")
 
 
-def _remedy(reason: str) -> str:
+def read_reason(error: SQLAlchemyError) -> str:
+    """What the database says is wrong, in one line: PostgreSQL adds several of advice."""
+    reason = str(getattr(error, "orig", None) or error).strip()
+    return reason.splitlines()[0].rstrip(" .:") if reason else type(error).__name__
+
+
+def find_remedy(reason: str, otherwise: str = "check the address and that the database is running") -> str:
+    """What to do about a database's failure."""
     if missing := re.search(r'(database|role) "([^"]+)" does not exist', reason):
         return _MISSING[missing[1]].format(missing[2])
     low = re.sub(r'"[^"]*"', "", reason).lower()  # without names, which may hold any word
-    return next((remedy for sign, remedy in _REMEDIES.items() if sign in low), "check the address and that the database is running")
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in low), otherwise)
 
 
+_LOST = "look whether the database server is running and can be reached"
 # What a driver says, in small letters, and what helps; the first sign that is found counts.
 _REMEDIES = {
     "not a database": "it is not an SQLite file, or damaged: restore it from a copy or give another with --db",
@@ -235,8 +256,21 @@ _REMEDIES = {
     "translate host name": "check the spelling of the host and that this machine's DNS answers",
     "refused": "check host and port, and that PostgreSQL runs there and listens to this machine",
     "no such file or directory": "check host and port, and that PostgreSQL runs there",
+    "no space left": "free some disk space",
+    "file too large": "free some disk space",
+    "disk i/o error": "look whether the disk is full or failing",
     "timeout": "check host and port, and that no firewall stands between",
     "timed out": "check host and port, and that no firewall stands between",
+    "server closed": _LOST,
+    "terminating connection": _LOST,
+    "consuming input failed": _LOST,
+    "connection is lost": _LOST,
+    "connection is closed": _LOST,
+    "starting up": _LOST,
+    "shutting down": _LOST,
+    "could not connect": _LOST,
+    "connection to server": _LOST,
+    "connection failed": _LOST,
 }
 # With the name of what is missing, which the reason has in quotation marks.
 _MISSING = {"database": "make it with: createdb {}, or correct the URL", "role": "make it with: createuser {}, or correct the URL"}

@@ -215,6 +215,38 @@ def load_last_success(connection: Connection) -> datetime | None:
     return None
 
 
+def load_last_runs(connection: Connection, first: date, last: date) -> dict[date, RunReport]:
+    """The report of the last run of each day that had one, newest day first. One that never ended says so, and counts nothing."""
+    latest = select(func.max(runs.c.id)).where((runs.c.day >= first) & (runs.c.day <= last)).group_by(runs.c.day)
+    rows = connection.execute(select(runs).where(runs.c.id.in_(latest)).order_by(runs.c.day.desc()))
+    return {row.day: _read_report(row.report) if row.report else _report_interrupted(row) for row in rows}
+
+
+def _report_interrupted(row: Any) -> RunReport:
+    return RunReport(
+        run_id=row.run_id,
+        started_at=row.started_at,
+        finished_at=row.started_at,
+        bundle=row.bundle,
+        feeds=FeedCounts(),
+        entries=EntryCounts(),
+        articles=ArticleCounts(),
+        pages=PageCounts(),
+        assessments=AssessmentCounts(),
+        flagged=0,
+        errors=(RunError(None, None, "interrupted", "this run did not come to its end; a later one wrote the digest"),),
+        seconds={},
+    )
+
+
+def load_run_days(connection: Connection, *, limit: int) -> list[datetime]:
+    """When the last run of each of the last ``limit`` days with runs began, in the order in which they were, last first."""
+    latest = select(func.max(runs.c.id).label("id")).group_by(runs.c.day).order_by(func.max(runs.c.id).desc()).limit(limit)
+    chosen = latest.subquery()
+    query = select(runs.c.started_at).join(chosen, chosen.c.id == runs.c.id).order_by(runs.c.id.desc())
+    return list(connection.execute(query).scalars())
+
+
 def _read_report(raw: Mapping[str, Any]) -> RunReport:
     return RunReport(
         run_id=raw["run_id"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from monitor.reports import UntoldArticle
 from monitor.storage.articles import insert_ignoring_conflicts
@@ -38,7 +38,9 @@ def load_untold(connection: Connection, channel: str, *, bundle: str, since: dat
 
 def load_last_told(connection: Connection, channel: str, kind: str) -> datetime | None:
     """When the channel was last told something of a kind."""
-    last = select(func.max(notifications.c.told_at)).where((notifications.c.channel == channel) & (notifications.c.kind == kind))
+    # The last to be written down, not the latest: the clock may have been wrong.
+    mine = (notifications.c.channel == channel) & (notifications.c.kind == kind)
+    last = select(notifications.c.told_at).where(mine).order_by(notifications.c.id.desc()).limit(1)
     found: datetime | None = connection.execute(last).scalar()
     return found
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from monitor.errors import StoreError
 from monitor.reports import SearchFilters
 from monitor.storage import accounts, decisions, health, histories, queue, reviewstats, search
-from monitor.storage.engine import display_url, open_engine
+from monitor.storage.engine import display_url, find_remedy, open_engine, read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,8 +74,9 @@ class ReviewStore:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(f"store {self._name}: {reason}; nothing of this step was kept. See `monitor doctor`") from error
+            reason = read_reason(error)
+            remedy = find_remedy(reason, "see `monitor doctor`")
+            raise StoreError(f"store {self._name}: {reason}; nothing of this step was kept; {remedy}") from error
 
     @contextmanager
     def _begin_writing(self) -> Iterator[Connection]:

@@ -29,7 +29,7 @@ from monitor.storage import (
 )
 from monitor.storage.claims import Claims, hold_for_transaction
 from monitor.storage.days import day_bounds
-from monitor.storage.engine import display_url, measure_bytes, open_engine
+from monitor.storage.engine import display_url, find_remedy, measure_bytes, open_engine, read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -101,9 +101,10 @@ class SqlStore:
         try:
             yield
         except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
+            reason = read_reason(error)
+            remedy = find_remedy(reason, "see `monitor doctor`")
             raise StoreError(
-                f"store {self._name}: {reason}; nothing of this step was kept, the next run does it again. See `monitor doctor`"
+                f"store {self._name}: {reason}; nothing of this step was kept, the next run does it again; {remedy}"
             ) from error
 
     def claim_feeds(self, feed_ids: Iterable[str]) -> frozenset[str]:
@@ -346,6 +347,21 @@ class SqlStore:
         """How much room the database takes."""
         with self._begin() as connection:
             return measure_bytes(connection)
+
+    def load_last_runs(self, first: date, last: date) -> dict[date, RunReport]:
+        """The report of the last run of each day that had one, newest day first."""
+        with self._begin() as connection:
+            return feeds.load_last_runs(connection, first, last)
+
+    def load_run_days(self, *, limit: int) -> list[datetime]:
+        """When the last run of each of the last ``limit`` days with runs began, last first."""
+        with self._begin() as connection:
+            return feeds.load_run_days(connection, limit=limit)
+
+    def count_waiting(self, day: date, *, timezone: str, bundle: str) -> int:
+        """How many texts of a day wait for a bundle."""
+        with self._begin() as connection:
+            return assessments.count_waiting(connection, bundle, *day_bounds(day, timezone))
 
     def load_history(self, reference: str) -> ArticleHistory | None:
         """Everything about the article that a URL, an id or an entry's guid names; None where the store has none."""

@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from monitor.digests import check_writable
 from monitor.errors import UsageError
 from monitor.wiring.parts import Clock, Places, open_classifier, open_codebook, open_config, open_store, read_answers
 
@@ -29,6 +30,7 @@ def write_digest_again(places: Places, clock: Clock, day: date | None, *, since:
     if since is not None and since > chosen:
         raise UsageError(f"--since {since}: lies after {chosen}; give an earlier day, or a later --day")
     bundle, facts = read_answers(places)
+    check_writable(places.digests)
     with open_store(places, must_exist=True) as store:
         digest = store.load_digest(chosen, timezone=config.settings.timezone, bundle=bundle, since=since, facts=facts)
     return write_files(digest, places.digests, open_codebook(places))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.archive.writer import Archive
     from monitor.codebook import Codebook
     from monitor.config import Config
-    from monitor.pipeline.parts import Parts, Progress
+    from monitor.pipeline.parts import Parts, Progress, Tally
     from monitor.reports import RunError, RunReport
     from monitor.storage.store import SqlStore
 
@@ -122,7 +122,7 @@ def _run(places: Places, config: Config, clock: Clock, plan: _Plan, *, assess: b
             fetcher=open_fetcher(config, clock),
             parse=readers.parse,
             extract=readers.extract,
-            bundle_id=bundle_id,
+            bundle_id=classifier.bundle_id if classifier else read_answers(places)[0],
             classifier=classifier,
             store=store,
             archive=archive,
@@ -131,56 +131,95 @@ def _run(places: Places, config: Config, clock: Clock, plan: _Plan, *, assess: b
             read_timer=clock.timer,
             report_progress=plan.report_progress,
         )
-        outcome = _work(parts, places, config, codebook, store, archive, plan, started_at)
+        ending = _Ending(places, config, codebook, store, plan, started_at)
+        outcome = _work(ending, parts, archive)
     seconds = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome.report.seconds.items())
     log.info("the run ends: %s", seconds)
     return outcome
 
 
-def _work(  # noqa: PLR0913, PLR0917 - all that a run works with
-    parts: Parts,
-    places: Places,
-    config: Config,
-    codebook: Codebook,
-    store: SqlStore,
-    archive: Archive | None,
-    plan: _Plan,
-    started_at: datetime,
-) -> RunOutcome:
-    from monitor.pipeline.assess import rescore_backlog  # noqa: PLC0415
-    from monitor.pipeline.parts import timed  # noqa: PLC0415
-    from monitor.pipeline.run import make_report, run_pipeline  # noqa: PLC0415
-    from monitor.stages.render import render_report  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What the end of a run works with: everything that a digest is made of."""
+
+    places: Places
+    config: Config
+    codebook: Codebook
+    store: SqlStore
+    plan: _Plan
+    started_at: datetime
+
+    @property
+    def zone(self) -> str:
+        return self.config.settings.timezone
+
+    def write_day(self, day: date, bundle: str) -> Path:
+        from monitor.digestfiles import write_files  # noqa: PLC0415
+
+        digest = self.store.load_digest(day, timezone=self.zone, bundle=bundle, facts=read_answers(self.places)[1])
+        return write_files(digest, self.places.digests, self.codebook, takes_pictures_again=True)
+
+
+def _work(end: _Ending, parts: Parts, archive: Archive | None) -> RunOutcome:
+    """From due feeds to articles and assessments, and then the digest."""
+    from monitor.pipeline.run import run_pipeline  # noqa: PLC0415
+    from monitor.reports import RunError  # noqa: PLC0415
+    from monitor.stages.clock import doubt_clock  # noqa: PLC0415
     from monitor.storage.days import day_bounds  # noqa: PLC0415
 
-    bundle_id, day = parts.bundle_id, plan.day
-    since = day_bounds(day, config.settings.timezone)[0]
-    tally = run_pipeline(parts, config.feeds, run_id=plan.run_id, started_at=started_at, day=day, since=since)
+    plan, started_at = end.plan, end.started_at
+    doubt = doubt_clock(started_at, next(iter(end.store.load_run_days(limit=1)), None))
+    since = day_bounds(plan.day, end.zone)[0]
+    tally = run_pipeline(parts, end.config.feeds, run_id=plan.run_id, started_at=started_at, day=plan.day, since=since)
+    if doubt is not None:
+        tally.errors.append(RunError(None, None, "clock", doubt))
     if archive is not None:
-        _prune_archive(archive, store, config, started_at)
+        _prune_archive(archive, end.store, end.config, started_at)
+    return _finish(end, parts, tally)
+
+
+def _finish(end: _Ending, parts: Parts, tally: Tally) -> RunOutcome:
+    """The day's digest, the channels, then what is left of earlier days."""
+    from monitor.pipeline.parts import timed  # noqa: PLC0415
+    from monitor.pipeline.run import make_report  # noqa: PLC0415
+    from monitor.stages.render import render_report  # noqa: PLC0415
+
+    store, plan, digests, bundle_id = end.store, end.plan, end.places.digests, parts.bundle_id
 
     def keep_report() -> RunReport:
-        counted, finished_at = store.count_assessments(bundle_id), parts.read_clock()
-        report = make_report(tally, counted, run_id=plan.run_id, bundle=bundle_id, started_at=started_at, finished_at=finished_at)
+        counted, now = store.count_assessments(bundle_id), parts.read_clock()
+        report = make_report(tally, counted, run_id=plan.run_id, bundle=bundle_id, started_at=end.started_at, finished_at=now)
         store.finish_run(report)
         return report
 
     keep_report()
     with timed(parts, tally, "digest"):
-        folder = _write_day(store, places, config, codebook, day, bundle=bundle_id)
+        folder = end.write_day(plan.day, bundle_id)
     # How long the digest took is known only now; the rest of the day's files does not depend on it.
     report = keep_report()
-    tally.errors += _tell_channels(store, config, codebook, report, day=day, folder=folder, now=parts.read_clock())
-    write_digest({"run.json": render_report(keep_report())}, places.digests, day.isoformat())
-    if parts.classifier is not None:
-        rescore_backlog(parts, tally, parts.classifier, max_seconds=config.settings.assess.rescore_s)
-    tally.errors += fold_old_records(store, config, day)
+    tally.errors += _tell_channels(store, end.config, end.codebook, report, day=plan.day, folder=folder, now=parts.read_clock())
+    write_digest({"run.json": render_report(keep_report())}, digests, plan.day)
+    _tidy_up(end, parts, tally)
     report = keep_report()
     failure = judge_run(report, strict=plan.is_strict)
-    tally.errors += plan.watch.end(report, store, failure=failure, archive=places.archive)
+    tally.errors += plan.watch.end(report, store, failure=failure, archive=end.places.archive)
     report = keep_report()
-    write_digest({"run.json": render_report(report)}, places.digests, day.isoformat())
+    write_digest({"run.json": render_report(report)}, digests, plan.day)
     return RunOutcome(report, folder, failure)
+
+
+def _tidy_up(end: _Ending, parts: Parts, tally: Tally) -> None:
+    """What need not be done before the digest: older articles, days without one, old records."""
+    from monitor.pipeline.assess import rescore_backlog  # noqa: PLC0415
+    from monitor.pipeline.parts import timed  # noqa: PLC0415
+    from monitor.wiring.missed import write_missed_days  # noqa: PLC0415
+
+    bundle, digests, today = parts.bundle_id, end.places.digests, end.plan.day
+    if parts.classifier is not None:
+        rescore_backlog(parts, tally, parts.classifier, max_seconds=end.config.settings.assess.rescore_s)
+    with timed(parts, tally, "digest"):
+        write_missed_days(end.store, digests, lambda day: end.write_day(day, bundle), today=today, timezone=end.zone, bundle=bundle)
+    tally.errors += fold_old_records(end.store, end.config, today)
 
 
 def _tell_channels(  # noqa: PLR0913 - all that a message is made of
@@ -206,16 +245,11 @@ def _tell_channels(  # noqa: PLR0913 - all that a message is made of
 
 def _prune_archive(archive: Archive, store: SqlStore, config: Config, now: datetime) -> None:
     from monitor.archive.retention import is_prunable, prune_archive  # noqa: PLC0415
+    from monitor.stages.clock import TRUSTED_DAYS, choose_pruning_time  # noqa: PLC0415
 
     limits = config.settings.archive
+    now = choose_pruning_time(now, store.load_run_days(limit=TRUSTED_DAYS))
     if is_prunable(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes):
         evidence = store.load_flagged_documents()
         prune_archive(archive, now=now, max_age_days=limits.keep_days, max_bytes=limits.max_bytes, is_kept=evidence.__contains__)
         store.save_archive_head(archive.head, folder=archive.name, saved_at=now)
-
-
-def _write_day(store: SqlStore, places: Places, config: Config, codebook: Codebook, day: date, *, bundle: str) -> Path:
-    from monitor.digestfiles import write_files  # noqa: PLC0415
-
-    digest = store.load_digest(day, timezone=config.settings.timezone, bundle=bundle, facts=read_answers(places)[1])
-    return write_files(digest, places.digests, codebook, takes_pictures_again=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from monitor.digests import check_writable, write_digest
-from monitor.errors import UsageError
+from monitor.errors import DigestError, UsageError
 
 DAY = "2026-05-14"
 FILES = {"digest.md": "# Зведення\n".encode(), "digest.csv": b"\xef\xbb\xbfday\r\n"}
@@ -37,7 +37,7 @@ def test_a_place_that_cannot_be_written_is_named_with_a_remedy(tmp_path, blocked
     else:
         (root / blocked).parent.mkdir(exist_ok=True)
         (root / blocked).write_text("a file where a folder should be")
-    with pytest.raises(UsageError, match=r"digests .* cannot be written .* --digests"):
+    with pytest.raises(DigestError, match=r"digests .* cannot be written .* --digests"):
         write_digest(FILES, root, DAY)
 
 

@@ -181,7 +181,10 @@ def test_a_full_disk_leaves_the_archive_as_it_was(tmp_path, full):
         head, names = archive.head, sorted(path.name for path in tmp_path.iterdir())
         sizes = {"record": warc_files(tmp_path)[-1].stat().st_size, "new file": 0}
         size = sizes.get(full, (tmp_path / "chain.jsonl").stat().st_size)
-        with no_file_larger_than(size + 100), pytest.raises(ArchiveError, match=r"cannot be written \(File too large\); make room"):
+        with (
+            no_file_larger_than(size + 100),
+            pytest.raises(ArchiveError, match=r"cannot be written \(File too large\); free some"),
+        ):
             append_document(archive, 4)
         assert (archive.head, sorted(path.name for path in tmp_path.iterdir())) == (head, names)
         archive.sync()
