@@ -49,14 +49,16 @@ def make_feed(number: int, *, seed: int, newest_at: datetime) -> bytes:
     """An RSS document of word salad: `ITEMS` items, half an hour apart."""
     source = random.Random(seed * 1_000_003 + number)  # noqa: S311 - reproducible, not secret
     words = f"{UKRAINIAN if number % 3 == 1 else RUSSIAN} {SMALL}".split()
-    items = "".join(_make_item(source, words, number, item, newest_at - timedelta(minutes=30 * item)) for item in range(ITEMS))
+    items = "".join(
+        _make_item(source, words, number, f"{seed}-{item}", newest_at - timedelta(minutes=30 * item)) for item in range(ITEMS)
+    )
     charset = "windows-1251" if number % 10 == 3 else "utf-8"
     head = f"<title>Газета {number}</title><link>https://o{number}.example/</link><description>Новости</description>"
     document = f'<?xml version="1.0" encoding="{charset}"?>\n<rss version="2.0" {NAMESPACES}><channel>{head}{items}</channel></rss>'
     return document.encode(charset)
 
 
-def _make_item(source: random.Random, words: list[str], number: int, item: int, at: datetime) -> str:
+def _make_item(source: random.Random, words: list[str], number: int, item: str, at: datetime) -> str:
     title = " ".join(source.choices(words, k=source.randint(6, 12))).capitalize()
     sentences = " ".join(source.choices(words, k=source.randint(30, 60))).split(" с ")
     text = ". ".join(sentence.capitalize() for sentence in sentences) + "."

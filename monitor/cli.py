@@ -12,6 +12,7 @@ import click
 
 from monitor import __version__
 from monitor.commands.archive import archive
+from monitor.commands.backfill import backfill_command, rescore_command
 from monitor.commands.backup import backup, restore
 from monitor.commands.bundles import bundle, evaluate, train
 from monitor.commands.drift import candidates, drift
@@ -21,8 +22,11 @@ from monitor.commands.imports import import_group
 from monitor.commands.notify import notify
 from monitor.commands.review import review, users
 from monitor.commands.search import search
+from monitor.commands.store import store
+from monitor.commands.timer import install_timer
 from monitor.console import Options, common_options, log, parse_day, print_json, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, EXIT_UNEXPECTED, NO_ROOM, MonitorError
+from monitor.logs import report_error, stamp_run
 
 if TYPE_CHECKING:
     from datetime import date
@@ -39,26 +43,33 @@ def cli() -> None:
 @cli.command()
 @click.option("--strict", is_flag=True, help="Exit with 3 if any feed failed, not only if all did.")
 @click.option("--assess/--no-assess", default=True, show_default=True, help="Classify what is new, or only keep it.")
+@click.option("--metrics", type=click.Path(path_type=Path), help="Write figures for Prometheus into this file (*.prom).")
 @common_options
-def run(options: Options, *, strict: bool, assess: bool) -> int:
+def run(options: Options, *, strict: bool, assess: bool, metrics: Path | None) -> int:
     """One scheduled pass: due feeds, articles, assessments, today's digest. Safe to repeat, to kill and to overlap."""
     from monitor.wiring.run import run_once  # noqa: PLC0415
 
+    run_id = _new_run_id(options)
+    stamp_run(run_id)
     with progress_bars(options) as show:
-        outcome = run_once(options.places, options.clock, run_id=_new_run_id(options), assess=assess, report_progress=show)
+        outcome = run_once(
+            options.places, options.clock, run_id=run_id, assess=assess, strict=strict, metrics=metrics, report_progress=show
+        )
     report = outcome.report
     _log_errors(report)
     if options.as_json:
         print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
     elif options.verbose or sys.stdout.isatty():
         _print_report(report, outcome.folder)
-    return _exit_code(report, strict=strict)
+    if outcome.failure is not None:
+        log.error("%s", outcome.failure)
+    return EXIT_DONE if outcome.failure is None else EXIT_PARTIAL
 
 
 def _log_errors(report: RunReport) -> None:
     for error in report.errors:
         level = logging.WARNING if error.kind == "clock" else logging.INFO
-        log.log(level, "%s: %s: %s", error.feed_id or "store", error.kind, error.message)
+        log.log(level, "%s: %s: %s", error.feed_id or "store", error.kind, error.message, extra={"feed_id": error.feed_id})
 
 
 def _new_run_id(options: Options) -> str:
@@ -80,17 +91,6 @@ def _print_report(report: RunReport, folder: Path) -> None:
     print(f"digest    {folder / 'digest.html'}")
 
 
-def _exit_code(report: RunReport, *, strict: bool) -> int:
-    feeds = report.feeds
-    if feeds.due and feeds.failed == feeds.due:
-        log.error("all %d feeds failed; see the digest, or `monitor feeds check`", feeds.due)
-        return EXIT_PARTIAL
-    if strict and feeds.failed:
-        log.error("%d of %d feeds failed; see the digest, or `monitor feeds check`", feeds.failed, feeds.due)
-        return EXIT_PARTIAL
-    return EXIT_DONE
-
-
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="A folder that does not exist yet [default: monitor-demo/TIME].")
 @common_options
@@ -100,8 +100,10 @@ def demo(options: Options, out: Path | None) -> int:
     from monitor.wiring.run import run_once  # noqa: PLC0415
 
     folder = out or Path("monitor-demo") / f"{options.clock.read():%Y-%m-%dT%H%M%SZ}"
+    run_id = _new_run_id(options)
+    stamp_run(run_id)
     with serve_demo(folder, options.clock, bundle=options.places.bundle) as places, progress_bars(options) as show:
-        outcome = run_once(places, options.clock, run_id=_new_run_id(options), report_progress=show)
+        outcome = run_once(places, options.clock, run_id=run_id, report_progress=show)
     if options.as_json:
         print((outcome.folder / "run.json").read_text(encoding="utf-8"), end="")
         return EXIT_DONE
@@ -178,6 +180,8 @@ cli.add_command(train)
 cli.add_command(evaluate)
 cli.add_command(bundle)
 cli.add_command(archive)
+cli.add_command(backfill_command)
+cli.add_command(rescore_command)
 cli.add_command(backup)
 cli.add_command(restore)
 cli.add_command(drift)
@@ -185,7 +189,9 @@ cli.add_command(candidates)
 cli.add_command(export)
 cli.add_command(import_group)
 cli.add_command(notify)
+cli.add_command(install_timer)
 cli.add_command(search)
+cli.add_command(store)
 cli.add_command(review)
 cli.add_command(users)
 
@@ -200,22 +206,29 @@ def main() -> NoReturn:
         code = 2
     except click.Abort:
         code = 130
-    except MonitorError as error:
-        for line in str(error).splitlines():
-            click.echo(f"monitor: {line}", err=True)
-        code = error.exit_code
     except BrokenPipeError:
         # The reader has gone (as with `| head`): nothing more can be said, and nothing is wrong.
         _drop_output()
         code = EXIT_DONE
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except Exception as error:
+        if not report_error(error) and not _tell(error):
             raise
+        code = error.exit_code if isinstance(error, MonitorError) else EXIT_UNEXPECTED
+    sys.exit(code if isinstance(code, int) else EXIT_DONE)
+
+
+def _tell(error: Exception) -> bool:
+    """Tell people of an error; False where nobody foresaw it, so that its traceback is needed."""
+    if isinstance(error, MonitorError):
+        for line in str(error).splitlines():
+            click.echo(f"monitor: {line}", err=True)
+        return True
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         _drop_output()
         where = error.filename or "the output"
         click.echo(f"monitor: {where}: cannot be written ({error.strerror}); free some disk space, then run it again", err=True)
-        code = EXIT_UNEXPECTED
-    sys.exit(code if isinstance(code, int) else EXIT_DONE)
+        return True
+    return False
 
 
 def _drop_output() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 5_000_000
 _HEADER_NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
 _CHANNEL = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
+_VARIABLE = re.compile(r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$")
 # These belong to the exchange: to set them would break it, or get past the guards.
 _OWN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "accept-encoding"}
@@ -135,6 +136,36 @@ class NotifySettings(_Strict):
     on_failure: bool = Field(default=True, description="Also tell when every feed failed or a run broke.")
 
 
+def _check_textfile(path: str) -> str:
+    if not path.endswith(".prom"):
+        raise ValueError(f"{path!r} does not end in .prom; node_exporter reads only files that do")
+    return path
+
+
+class MetricsSettings(_Strict):
+    """Figures of each run for Prometheus."""
+
+    textfile: Annotated[str, AfterValidator(_check_textfile)] | None = Field(
+        None, description="File (*.prom) in the folder of node_exporter's textfile collector; written at the end of each run."
+    )
+
+
+class RetentionSettings(_Strict):
+    """How long records of visits and runs are kept one by one; afterwards only what digests read of them."""
+
+    visits_days: int | None = Field(90, ge=30, le=36_500, description="Days; null keeps all.")
+    runs_days: int | None = Field(400, ge=30, le=36_500, description="Days; null keeps all.")
+
+
+def _check_reference(value: str) -> str:
+    # The value is not repeated: it may be the address itself.
+    if not _VARIABLE.match(value):
+        raise ValueError(
+            "must name a variable of the environment, as in ${MONITOR_HEALTHCHECK}; the address itself is a secret and stands there"
+        )
+    return value
+
+
 class Settings(_Strict):
     """What holds for all feeds."""
 
@@ -146,6 +177,16 @@ class Settings(_Strict):
     archive: ArchiveSettings = ArchiveSettings()
     assess: AssessSettings = AssessSettings()
     notify: NotifySettings = NotifySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    healthcheck: Annotated[str, AfterValidator(_check_reference)] | None = Field(
+        None, description="${VARIABLE} that holds the address to ping when a run begins, succeeds or fails."
+    )
+    retention: RetentionSettings = RetentionSettings()
+
+    @property
+    def healthcheck_variable(self) -> str | None:
+        """The variable that holds the address to ping."""
+        return self.healthcheck[2:-1] if self.healthcheck else None
 
 
 class FeedSettings(_Strict):
@@ -322,7 +363,7 @@ def _find_contradictions(values: Any, lines: dict[tuple[str | int, ...], int]) -
 def _explain(error: Any) -> str:
     at = ".".join(str(part) for part in error["loc"] if not isinstance(part, int)) or "the file"
     kind, given = error["type"], error.get("input")
-    if at.startswith("settings.notify.") and kind != "value_error":
+    if at.startswith(("settings.notify.", "settings.healthcheck")) and kind != "value_error":
         given = "what stands there"  # it may be an address with a password
     messages = {
         "missing": f"`{at}` is missing; every feed needs `id` and `url`" if at != "feeds" else "there is no list `feeds`; add one",

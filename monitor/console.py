@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.errors import UsageError
+from monitor.logs import start_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,7 +88,7 @@ class Options:
         self._feeds, self._db, self._digests, self._bundle, self._now = feeds, db, digests, bundle, now
         self._use_encoder, self._archive = use_encoder, archive
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
-        _start_logging(log_format, logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+        start_logging(log_format, verbose=verbose, quiet=quiet)
 
     @property
     def places(self) -> Places:
@@ -118,19 +119,6 @@ def _parse_now(raw: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"--now {raw!r} is no ISO 8601 time; write 2026-11-23T07:00:00+02:00") from error
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds")
-        return json.dumps({"at": at, "level": record.levelname.lower(), "message": record.getMessage()}, ensure_ascii=False)
-
-
-def _start_logging(log_format: str, level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else logging.Formatter("monitor: %(message)s"))
-    log.handlers[:] = [handler]
-    log.setLevel(level)
 
 
 @contextmanager

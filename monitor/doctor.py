@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from monitor.digests import check_writable
@@ -14,7 +16,6 @@ from monitor.stages.health import judge_feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from monitor.bundle import BundleClassifier
     from monitor.config import Config
@@ -55,6 +56,7 @@ def examine(  # noqa: PLR0913 - one argument per thing looked at
     if loaded is not None:
         findings.append(_examine_config(loaded, feeds_file))
         findings += _examine_channels(loaded.settings.notify.channels, environment)
+        findings += [_examine_textfile(loaded), _examine_healthcheck(loaded, environment)]
     bundle = _attempt(findings, "bundle", classifier)
     if bundle is not None:
         known = f"{bundle.bundle_id}, intact, {len(bundle.model.narratives)} narratives"
@@ -100,8 +102,29 @@ def _examine_channels(channels: Sequence[str], environment: Mapping[str, str]) -
     return [Finding("warning", f"channel {channel}", f"{name_variable(channel)} is not set", remedy) for channel in silent]
 
 
+def _examine_textfile(config: Config) -> Finding:
+    named = config.settings.metrics.textfile
+    if named is None:
+        return Finding("ok", "metrics", "none are written: settings.metrics.textfile is not set")
+    folder = Path(named).absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        state = f"{folder} {'cannot be written' if folder.is_dir() else 'is not there'}"
+        return Finding("error", "metrics", state, "make the folder, and let the user that runs the monitor write there")
+    return Finding("ok", "metrics", f"written to {named}")
+
+
+def _examine_healthcheck(config: Config, environment: Mapping[str, str]) -> Finding:
+    variable = config.settings.healthcheck_variable
+    if variable is None:
+        return Finding("ok", "health check", "none is pinged: settings.healthcheck is not set")
+    if not environment.get(variable, "").strip():
+        remedy = "put the address to ping there, for the user that cron runs it as"
+        return Finding("warning", "health check", f"{variable} is not set", remedy)
+    return Finding("ok", "health check", f"{variable} is set")
+
+
 def _examine_store(store: SqlStore, bundle: BundleClassifier | None, now: datetime) -> list[Finding]:
-    findings = [_examine_last_run(store, now)]
+    findings = [_examine_last_run(store, now), *_examine_last_success(store, now)]
     if bundle is not None:
         counted = store.count_assessments(bundle.bundle_id)
         level: Level = "warning" if counted.pending or counted.failed else "ok"
@@ -138,6 +161,17 @@ def _examine_last_run(store: SqlStore, now: datetime) -> Finding:
             "the next `monitor run` heals it",
         )
     return Finding("ok", "store", f"last run finished {finished_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _examine_last_success(store: SqlStore, now: datetime) -> list[Finding]:
+    """Runs may start, and yet none come to anything."""
+    last, succeeded_at = store.load_last_run(), store.load_last_success()
+    if last is None or (succeeded_at is not None and now - succeeded_at <= STALE_RUN):
+        return []
+    hours = STALE_RUN // timedelta(hours=1)
+    when = f"at {succeeded_at:%Y-%m-%d %H:%M} UTC, more than {hours} hours ago" if succeeded_at else "never"
+    remedy = "look at the log of `monitor run`, and at `monitor feeds check`"
+    return [Finding("warning", "last success", f"a run last finished with a feed that could be read {when}", remedy)]
 
 
 def _examine_disk(free_bytes: int) -> Finding:

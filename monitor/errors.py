@@ -11,6 +11,9 @@
     │   └── DigestError         4  the folder of digests, where it fails in mid-run
     ├── BundleError             5  the trained model
     ├── RunLockedError         75  another run holds the lock
+    ├── NotifyError             3  a channel did not take a message (in a run: a line in the report)
+    ├── MetricsError            -  the file of metrics could not be written (a line in the report)
+    ├── PingError               -  a health check was not reached (a line in the report)
     ├── FetchError              -  one feed could not be fetched (a line in the report)
     ├── FeedDocumentError       -  one fetched document is no feed (a line in the report)
     ├── PageError               -  one article's page holds no article (a line in the report)
@@ -88,6 +91,14 @@ class NotifyError(MonitorError):
     """A channel did not take a message. Never shows where the channel leads."""
 
     exit_code = 3
+
+
+class MetricsError(MonitorError):
+    """The file of metrics cannot be written."""
+
+
+class PingError(MonitorError):
+    """A health check was not reached. Never shows its address."""
 
 
 class FetchError(MonitorError):

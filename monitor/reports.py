@@ -139,6 +139,51 @@ class AssessmentCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillCounts:
+    """What a file held: each row is new, an update, seen before, a copy of another article, or rejected."""
+
+    rows: int = 0
+    new: int = 0
+    updated: int = 0
+    seen: int = 0
+    copies: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillProgress:
+    """How many lines or records of a file are done, and what they held."""
+
+    units: int = 0
+    is_finished: bool = False
+    counts: BackfillCounts = BackfillCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringReport:
+    """What was assessed outside of a run. ``pending`` still wait, of those that do not are ``failed`` in the whole store."""
+
+    bundle: str
+    engine: str
+    jobs: int
+    assessed: int
+    flagged: int
+    pending: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReport:
+    """What was done with each file, how long reading took, and what was assessed. ``rejects`` name the first rows rejected."""
+
+    files: dict[str, BackfillProgress]
+    rejects: tuple[str, ...]
+    read_seconds: float
+    scoring: ScoringReport | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What one run did; it adds up, and is ``run.json`` in the digest folder."""
 

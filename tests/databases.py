@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, make_url
 
 from monitor.storage.engine import open_engine
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import URL
 
 TEMPLATE = "monitor_template"
@@ -43,6 +42,16 @@ class PostgresServer:
         """Drop a store, whoever is still connected."""
         self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
+    def add_role(self, name: str, password: str) -> None:
+        """A role that must give its password; nobody else need."""
+        self._run(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        rules = Path(self._server.pgdata) / "pg_hba.conf"
+        rules.write_text(f"local all {name} scram-sha-256\n{rules.read_text('utf-8')}", "utf-8")
+        before = self._read("SELECT pg_conf_load_time()")
+        self._run("SELECT pg_reload_conf()")
+        while self._read("SELECT pg_conf_load_time()") == before:
+            """The server reads them as soon as it gets round to it."""
+
     def stop(self) -> None:
         """Stop the server, as a machine that is restarted does: whoever is connected loses the connection."""
         self._server.stop()
@@ -56,10 +65,15 @@ class PostgresServer:
         self._server.cleanup()
 
     def _run(self, statement: str) -> None:
+        self._read(statement)
+
+    def _read(self, statement: str) -> Any:
         engine = create_engine(self._maintenance, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
+            found = connection.exec_driver_sql(statement)
+            value = found.scalar() if found.returns_rows else None
         engine.dispose()
+        return value
 
 
 def _show(url: URL) -> str:

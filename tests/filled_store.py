@@ -9,6 +9,7 @@ import hashlib
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -76,6 +77,8 @@ class Plan:
     body_words: int = 40
     bundle: str = BUNDLE
     narratives: tuple[str, ...] = NARRATIVES
+    words: tuple[str, ...] = tuple(WORDS)
+    weights: tuple[float, ...] | None = None
     rates: tuple[float, ...] = field(default=tuple(0.3 * 1.18**n for n in range(len(NARRATIVES))))
 
     @property
@@ -90,6 +93,7 @@ class _Filler:
         self._random = random.Random(plan.seed)
         self._rows: dict[Any, list[dict[str, Any]]] = {}
         self._last = 0
+        self._summed = list(accumulate(plan.weights)) if plan.weights else None
 
     def fill(self) -> None:
         plan = self._plan
@@ -99,6 +103,9 @@ class _Filler:
         if plan.edited is not None:
             self._edit(*plan.edited)
         self._flush()
+
+    def _choose(self, count: int) -> list[str]:
+        return self._random.choices(self._plan.words, cum_weights=self._summed, k=count)
 
     def _add(self, table: Any, **row: Any) -> None:
         self._rows.setdefault(table, []).append(row)
@@ -146,8 +153,8 @@ class _Filler:
         self._last += 1
         row = self._last
         article_id = hashlib.sha256(f"article {row}".encode()).hexdigest()[:16]
-        title = f"{' '.join(self._random.choices(WORDS, k=5)).capitalize()} {row}"
-        text = " ".join(self._random.choices(WORDS, k=self._plan.body_words))
+        title = f"{' '.join(self._choose(5)).capitalize()} {row}"
+        text = " ".join(self._choose(self._plan.body_words))
         sha256 = hashlib.sha256(title.encode()).hexdigest()
         feed_id, url = f"feed-{feed:02}", f"https://feed-{feed:02}.example/{row}"
         self._add(

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.commands.backfill import engine_options
 from monitor.console import Options, common_options, log, print_json, print_tables, progress_bars
 from monitor.errors import EXIT_DONE, EXIT_PARTIAL, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from monitor.engines import EngineName
 
 
 @click.command()
@@ -45,29 +48,40 @@ def evaluate(options: Options, files: tuple[Path, ...], picture: Path | None, bo
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where the bundle's folder is made [default: models].")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of everything random in training.")
-@click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes to train with.")
+@engine_options
 @click.option(
     "--decisions/--no-decisions", default=None, show_default="if there is a store", help="Learn from analysts' decisions too."
 )
 @click.option("--without", multiple=True, metavar="NAME", help="Leave out the decisions of this account; may be repeated.")
 @common_options
-def train(  # noqa: PLR0913 - its options
+def train(  # noqa: PLR0913, PLR0917 - its options
     options: Options,
     corpus: tuple[Path, ...],
     out: Path | None,
     seed: int | None,
     jobs: int,
+    engine: EngineName,
+    scheduler: str | None,
     *,
     decisions: bool | None,
     without: tuple[str, ...],
 ) -> int:
     """Corpus and decisions in, a new bundle out: a folder with card, metrics and hashes. Same input and seed, same bytes."""
+    from monitor.engines import open_engine  # noqa: PLC0415
     from monitor.wiring.bundles import train_new_bundle  # noqa: PLC0415
 
     say: Callable[[str], None] = (lambda what: click.echo(what, err=True)) if options.shows_progress else log.info
-    folder, metrics = train_new_bundle(
-        options.places, corpus, out, seed=seed, jobs=jobs, takes_decisions=decisions, without=without, report_progress=say
-    )
+    with open_engine(engine, scheduler=scheduler, jobs=jobs) as chosen:
+        folder, metrics = train_new_bundle(
+            options.places,
+            corpus,
+            out,
+            seed=seed,
+            jobs=jobs if engine == "local" else chosen.jobs,
+            takes_decisions=decisions,
+            without=without,
+            report_progress=say,
+        )
     if options.as_json:
         print_json({"bundle": folder.name, "folder": str(folder), "held_out": metrics})
     else:

@@ -61,7 +61,7 @@ def _iterate_pending(parts: Parts, bundle: str, *, since: datetime | None = None
 def _assess_chunk(parts: Parts, tally: Tally, classifier: Classifier, pending: Sequence[PendingRevision]) -> None:
     bundle = classifier.bundle_id
     with timed(parts, tally, "classify"):
-        assessed, failures = _assess_all(classifier, pending)
+        assessed, failures = assess_each(classifier, pending)
     with timed(parts, tally, "store"):
         parts.store.save_assessments(bundle, assessed, made_at=parts.read_clock())
         for revision_id, message in failures:
@@ -71,7 +71,7 @@ def _assess_chunk(parts: Parts, tally: Tally, classifier: Classifier, pending: S
     tally.flagged += sum(assessment.flagged for _, assessment in assessed)
 
 
-def _assess_all(
+def assess_each(
     classifier: Classifier, pending: Sequence[PendingRevision]
 ) -> tuple[list[tuple[int, Assessment]], list[tuple[int, str]]]:
     """Assess together; where that fails, one by one, so that one bad text costs only itself."""
@@ -84,7 +84,7 @@ def _assess_all(
     assessed: list[tuple[int, Assessment]] = []
     failures: list[tuple[int, str]] = []
     for one in pending:
-        right, wrong = _assess_all(classifier, [one])
+        right, wrong = assess_each(classifier, [one])
         assessed += right
         failures += wrong
     return assessed, failures

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.storage.queue import Sweep
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("monitor")
 _COUNTS_HOLD = timedelta(seconds=15)
+# Older articles come into the queue late only after a change of bundle, or from files.
+_SWEEP_EVERY = timedelta(hours=1)
 _MAX_LOGGED_REPORTS = 50
 
 
@@ -41,6 +45,8 @@ class Tally:
     reports: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     counted_at: datetime | None = None
+    swept_at: datetime | None = None
+    swept_bundle: str = ""
 
     def add_report(self, what: str) -> None:
         """Count a report of a browser that refused something, and log the first ones."""
@@ -80,10 +86,14 @@ class Parts:
 
 def fill_queue(parts: Parts) -> int:
     """Bring the queue up to date with what was assessed since; gives how many articles."""
-    facts = parts.read_bundle()
+    facts, now, tally = parts.read_bundle(), parts.read_clock(), parts.tally
+    is_due = tally.swept_at is None or tally.swept_bundle != facts.id or not timedelta(0) <= now - tally.swept_at < _SWEEP_EVERY
+    sweep = Sweep(is_recent=not is_due)
     total = 0
-    while done := parts.store.fill_queue(facts.id, thresholds=facts.thresholds, seed=parts.seed, limit=200):
+    while done := parts.store.fill_queue(facts.id, thresholds=facts.thresholds, seed=parts.seed, limit=200, sweep=sweep):
         total += done
+    if is_due:
+        tally.swept_at, tally.swept_bundle = now, facts.id
     if total:
         parts.store.close_copies()
         parts.tally.counted_at = None

@@ -18,6 +18,7 @@ from monitor.stages.health import FeedRecord, judge_feed
 from monitor.storage.schema import assessments, entries, feeds, runs, visits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
 VISITS_SEEN = timedelta(days=7)
@@ -61,10 +62,11 @@ def load_feed_notes(connection: Connection, end: datetime) -> tuple[FeedNote, ..
 
 def _load_visits(connection: Connection, end: datetime) -> dict[str, _Visits]:
     in_time = (visits.c.visited_at >= end - VISITS_SEEN) & (visits.c.visited_at < end)
-    kept = select(visits.c.feed_id, visits.c.id, visits.c.outcome, visits.c.is_failure).where(in_time).subquery("kept")
+    columns = (visits.c.feed_id, visits.c.id, visits.c.outcome, visits.c.is_failure, visits.c.stands_for)
+    kept = select(*columns).where(in_time).subquery("kept")
     query = select(
         kept.c.feed_id,
-        func.count().label("n"),
+        func.sum(kept.c.stands_for).label("n"),
         func.max(kept.c.id).label("last"),
         func.max(case((kept.c.is_failure, kept.c.id))).label("failed"),
         func.max(case((~kept.c.is_failure, kept.c.id))).label("succeeded"),
@@ -76,8 +78,8 @@ def _load_visits(connection: Connection, end: datetime) -> dict[str, _Visits]:
     kinds: dict[str, Counter[str]] = {row.feed_id: Counter() for row in summed}
     in_a_row: Counter[str] = Counter()
     for row in connection.execute(select(kept).where(kept.c.is_failure)):
-        kinds[row.feed_id][row.outcome] += 1
-        in_a_row[row.feed_id] += row.id > ends[row.feed_id]
+        kinds[row.feed_id][row.outcome] += row.stands_for
+        in_a_row[row.feed_id] += row.stands_for if row.id > ends[row.feed_id] else 0
     return {
         row.feed_id: _Visits(
             rows[row.last], rows.get(row.failed), rows.get(row.succeeded), row.n, in_a_row[row.feed_id], dict(kinds[row.feed_id])
@@ -169,6 +171,12 @@ def _count_languages(connection: Connection, latest: Subquery, bundle: str, fact
 def _count_pages(connection: Connection, first: date, last: date) -> tuple[tuple[str, int], ...]:
     counted: Counter[str] = Counter()
     of_days = (runs.c.day >= first) & (runs.c.day <= last) & runs.c.report.is_not(None)
-    for report in connection.execute(select(runs.c.report).where(of_days)).scalars():
-        counted.update(error["kind"].removeprefix("page_") for error in report["errors"] if error["kind"].startswith("page_"))
+    for report, folded in connection.execute(select(runs.c.report, runs.c.folded_pages).where(of_days)):
+        counted += count_page_errors(report) + Counter(folded or {})
     return tuple(sorted(counted.items(), key=lambda one: (-one[1], one[0])))
+
+
+def count_page_errors(report: Mapping[str, Any]) -> Counter[str]:
+    """How many pages a stored report says were not fetched, by kind."""
+    kinds = [error["kind"] for error in report["errors"]]
+    return Counter(kind.removeprefix("page_") for kind in kinds if kind.startswith("page_"))

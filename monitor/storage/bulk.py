@@ -53,14 +53,14 @@ def execute_rows(connection: Connection, statement: Insert | Update, rows: Seque
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
     names = compiled.positiontup or []
     try:
-        columns = [_convert([row[name] for row in rows], compiled.binds[name].type, connection) for name in names]
+        columns = [convert_values([row[name] for row in rows], compiled.binds[name].type, connection) for name in names]
     except ValueError as error:  # as SQLAlchemy says it of a value that the column's type refuses
         raise StatementError(str(error), str(compiled), None, error) from error
     connection.exec_driver_sql(str(compiled), list(zip(*columns, strict=True)))
 
 
-def _convert(values: list[Any], kind: Any, connection: Connection) -> list[Any]:
-    """The values of one column as the driver takes them. Times and repairs come in runs of equal ones."""
+def convert_values(values: list[Any], kind: Any, connection: Connection) -> list[Any]:
+    """The values of one column of a type as the driver takes them. Times and repairs come in runs of equal ones."""
     convert: Callable[[Any], Any] | None = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
     if convert is None:
         return values

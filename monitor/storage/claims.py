@@ -22,6 +22,13 @@ _KEEPALIVE = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_k
 _TRY = text("SELECT pg_try_advisory_lock(:space, hashtext(:name))")
 _TAKE = text("SELECT pg_advisory_lock(:space, hashtext(:name))")
 _GIVE = text("SELECT pg_advisory_unlock(:space, hashtext(:name))")
+# Feeds are claimed by one number for each; other runs' claims are all those that we do not hold ourselves.
+_COUNT_OTHERS = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = CAST(:space AS bigint) "
+    "AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+# What a run waits for when it begins, and before each of its steps.
+_STEPS = ("feeds", "documents", "pages", "assessments")
 _TAKE_ONCE = text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))")
 _SHARE_ONCE = text("SELECT pg_advisory_xact_lock_shared(:space, hashtext(:name))")
 
@@ -61,6 +68,20 @@ class Claims:
             yield
         finally:
             self._give(name)
+
+    def take_store(self) -> bool:
+        """Claim the whole store until `close`: no run begins meanwhile. False where one goes on; then nothing is claimed."""
+        if not self._is_shared:
+            return True
+        holder = self._open()
+        named = ({"space": SPACE, "name": name} for name in _STEPS)
+        if (
+            all(holder.execute(_TRY, one).scalar() for one in named)
+            and not holder.execute(_COUNT_OTHERS, {"space": SPACE}).scalar()
+        ):
+            return True
+        self.close()
+        return False
 
     def close(self) -> None:
         """End all claims."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from monitor.stages.copies import (
     MIN_SIMILARITY,
@@ -79,12 +79,14 @@ def _load_pending(connection: Connection, limit: int) -> Sequence[Any]:
 
 
 def _forget(connection: Connection, before: datetime) -> None:
-    """Drop what is needed to find copies of articles first seen before a time."""
-    newest_first = select(articles.c.id).where(articles.c.first_seen_at < before).order_by(articles.c.first_seen_at.desc())
-    last = connection.execute(newest_first.limit(1)).scalar()
-    if last is not None:
-        connection.execute(delete(copy_bands).where(copy_bands.c.article <= last))
-        connection.execute(delete(copy_texts).where(copy_texts.c.article <= last))
+    """Drop what is needed to find copies of articles first seen before a time.
+
+    Rows are mostly in the order of first sight, but not where old articles were added later: all before the first recent one go.
+    """
+    first_kept = connection.execute(select(func.min(articles.c.id)).where(articles.c.first_seen_at >= before)).scalar()
+    if first_kept is not None:
+        connection.execute(delete(copy_bands).where(copy_bands.c.article < first_kept))
+        connection.execute(delete(copy_texts).where(copy_texts.c.article < first_kept))
 
 
 def _find_candidates(connection: Connection, rows: NDArray[np.int64], keys: NDArray[np.int64]) -> Candidates:

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from monitor.errors import FetchError
 from monitor.records import (
@@ -141,8 +141,8 @@ def load_health(connection: Connection, start: datetime, end: datetime) -> tuple
     summed = (
         select(
             visits.c.feed_id,
-            func.count().label("visits"),
-            func.sum(visits.c.is_failure.cast(visits.c.entries.type)).label("failed_visits"),
+            func.sum(visits.c.stands_for).label("visits"),
+            func.sum(case((visits.c.is_failure, visits.c.stands_for), else_=0)).label("failed_visits"),
             func.sum(visits.c.entries).label("entries"),
             func.max(visits.c.id).label("last_id"),
         )
@@ -193,7 +193,7 @@ def _times_as_text(report: RunReport) -> dict[str, str]:
 
 def load_runs(connection: Connection, day: date) -> tuple[int, RunReport | None]:
     """How many runs the day had, and the report of the last one that finished."""
-    count = connection.execute(select(func.count()).select_from(runs).where(runs.c.day == day)).scalar_one()
+    count = connection.execute(select(func.coalesce(func.sum(runs.c.stands_for), 0)).where(runs.c.day == day)).scalar_one()
     finished = select(runs.c.report).where((runs.c.day == day) & runs.c.finished_at.is_not(None))
     report = connection.execute(finished.order_by(runs.c.id.desc()).limit(1)).scalar()
     return count, _read_report(report) if report else None
@@ -203,6 +203,16 @@ def load_last_run(connection: Connection) -> tuple[datetime, datetime | None] | 
     """When the last run began and ended (None: it never did)."""
     row = connection.execute(select(runs.c.started_at, runs.c.finished_at).order_by(runs.c.id.desc()).limit(1)).first()
     return (row.started_at, row.finished_at) if row else None
+
+
+def load_last_success(connection: Connection) -> datetime | None:
+    """When a run last finished that did not see all its feeds fail; only the last 1,000 that finished are looked at."""
+    query = select(runs.c.finished_at, runs.c.report["feeds"].label("feeds")).where(runs.c.finished_at.is_not(None))
+    for row in connection.execute(query.order_by(runs.c.id.desc()).limit(1000)):
+        if not row.feeds["due"] or row.feeds["failed"] < row.feeds["due"]:
+            found: datetime = row.finished_at
+            return found
+    return None
 
 
 def load_last_runs(connection: Connection, first: date, last: date) -> dict[date, RunReport]:

@@ -26,7 +26,11 @@ def load_feed_records(connection: Connection, since: datetime) -> tuple[FeedReco
 def _count_visits(connection: Connection, since: datetime) -> defaultdict[str, dict[str, Any]]:
     found: defaultdict[str, dict[str, Any]] = defaultdict(lambda: {"visits": 0, "entries": 0, "failures": {}})
     query = select(
-        visits.c.feed_id, visits.c.outcome, visits.c.is_failure, func.count().label("visits"), func.sum(visits.c.entries).label("n")
+        visits.c.feed_id,
+        visits.c.outcome,
+        visits.c.is_failure,
+        func.sum(visits.c.stands_for).label("visits"),
+        func.sum(visits.c.entries).label("n"),
     ).where(visits.c.visited_at >= since)
     for row in connection.execute(query.group_by(visits.c.feed_id, visits.c.outcome, visits.c.is_failure)):
         of_feed = found[row.feed_id]

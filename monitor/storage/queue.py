@@ -6,6 +6,7 @@ for a while, and free again when that has run out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from monitor.decisions import Filters, Order, Question, Scheme
 
 CLAIM = timedelta(minutes=15)
+# What a sweep of recent articles looks at: some weeks of them.
+RECENT_ROWS = 50_000
 _items = review_items
 _mine, _later, _member = decisions.alias("mine"), decisions.alias("later_of_mine"), articles.alias("member")
 _RANKS = {
@@ -36,14 +39,19 @@ _RANKS = {
 }
 
 
-def fill_queue(connection: Connection, bundle: str, *, thresholds: Mapping[str, float], seed: str, limit: int) -> int:
-    """Make questions of up to ``limit`` articles whose current revision this bundle has assessed, and that have none yet.
+@dataclass(slots=True)
+class Sweep:
+    """A way through the store's articles, newest first: ``before`` is the row where it stands.
 
-    Gives how many articles, 0 when the queue is up to date. Decisions made before, under whatever bundle, count.
+    Looking at a million articles again takes seconds, so most sweeps are of recent ones only.
     """
-    rows = _load_unasked(connection, bundle, limit)
-    if not rows:
-        return 0
+
+    is_recent: bool = False
+    before: int | None = None
+
+
+def fill_queue(connection: Connection, bundle: str, rows: Sequence[Any], *, thresholds: Mapping[str, float], seed: str) -> None:
+    """Make questions of articles that `load_unasked` gave. Decisions made before, under whatever bundle, count."""
     scores = load_scores(connection, bundle, [row.revision_id for row in rows])
     answered = _load_answers(connection, [row.article_id for row in rows])
     known = _load_known_items(connection, [row.article_id for row in rows])
@@ -63,10 +71,10 @@ def fill_queue(connection: Connection, bundle: str, *, thresholds: Mapping[str, 
         asked = {question.narrative for question in questions}
         stale += [{"item": number, "now": row.number} for narrative, number in numbers.items() if narrative not in asked]
     _write_items(connection, new, changed, stale)
-    return len(rows)
 
 
-def _load_unasked(connection: Connection, bundle: str, limit: int) -> Sequence[Any]:
+def load_unasked(connection: Connection, bundle: str, sweep: Sweep, *, limit: int) -> Sequence[Any]:
+    """Up to ``limit`` articles whose current revision this bundle has assessed, and that have no questions yet; newest first."""
     is_current = (revisions.c.article_id == articles.c.article_id) & (revisions.c.number == articles.c.current_revision)
     by_bundle = (assessments.c.revision_id == revisions.c.id) & (assessments.c.bundle == bundle)
     is_asked = exists(
@@ -78,6 +86,7 @@ def _load_unasked(connection: Connection, bundle: str, limit: int) -> Sequence[A
     )
     query = (
         select(
+            articles.c.id,
             articles.c.article_id,
             articles.c.first_seen_at,
             revisions.c.id.label("revision_id"),
@@ -89,6 +98,11 @@ def _load_unasked(connection: Connection, bundle: str, limit: int) -> Sequence[A
         .join(assessments, by_bundle)
         .where((articles.c.cluster == articles.c.id) & assessments.c.failure.is_(None) & ~is_asked)
     )
+    if sweep.before is not None:
+        query = query.where(articles.c.id < sweep.before)
+    if sweep.is_recent:
+        newest = select(func.max(articles.c.id)).scalar_subquery()
+        query = query.where(articles.c.id > newest - RECENT_ROWS)
     return connection.execute(query.order_by(articles.c.id.desc()).limit(limit)).all()
 
 

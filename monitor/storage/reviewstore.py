@@ -160,10 +160,21 @@ class ReviewStore:
 
     # The queue
 
-    def fill_queue(self, bundle: str, *, thresholds: Mapping[str, float], seed: str, limit: int) -> int:
-        """See `monitor.storage.queue`; so for the others of this group."""
-        with self._begin_writing() as connection:
-            return queue.fill_queue(connection, bundle, thresholds=thresholds, seed=seed, limit=limit)
+    def fill_queue(
+        self, bundle: str, *, thresholds: Mapping[str, float], seed: str, limit: int, sweep: queue.Sweep | None = None
+    ) -> int:
+        """Make questions of up to ``limit`` articles that have none; gives how many, 0 when the queue is up to date.
+
+        With ``sweep`` from where it stands on. Others may write while articles are looked for.
+        """
+        chosen = sweep or queue.Sweep()
+        with self._begin() as connection:
+            rows = queue.load_unasked(connection, bundle, chosen, limit=limit)
+        if rows:
+            with self._begin_writing() as connection:
+                queue.fill_queue(connection, bundle, rows, thresholds=thresholds, seed=seed)
+            chosen.before = rows[-1].id
+        return len(rows)
 
     def close_copies(self) -> int:
         """Close items of copies."""

@@ -96,6 +96,8 @@ runs = Table(
     Column("day", Date, nullable=False),
     Column("bundle", String, nullable=False),
     Column("report", JSON),
+    Column("stands_for", Integer, nullable=False, server_default="1"),  # itself, and the day's runs that were folded into it
+    Column("folded_pages", JSON),  # pages that those could not fetch, by kind
     Index("ix_runs_day", "day"),
 )
 
@@ -116,9 +118,18 @@ visits = Table(
     Column("clipped", Integer, nullable=False, server_default="0"),
     Column("was_forced", Boolean, nullable=False, server_default=false()),
     Column("archive_sequence", Integer),
+    Column("stands_for", Integer, nullable=False, server_default="1"),  # itself, and visits like it that were folded into it
     Index("ix_visits_feed_id_visited_at", "feed_id", "visited_at"),
     Index("ix_visits_visited_at", "visited_at"),
     Index("ix_visits_document_sha256", "document_sha256"),
+)
+
+# Up to when old visits and runs were folded.
+folded_until = Table(
+    "folded_until",
+    metadata,
+    Column("records", String, primary_key=True),  # visits or runs
+    Column("until", UtcDateTime, nullable=False),
 )
 
 articles = Table(
@@ -225,6 +236,16 @@ assessments = Table(
         sqlite_where=text("failure IS NOT NULL"),
         postgresql_where=text("failure IS NOT NULL"),
     ),
+)
+
+# How far files have been read by `monitor backfill`, and what was in them so far.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("source", Text, primary_key=True),  # path, size and time of the file
+    Column("units", Integer, nullable=False),  # lines or records done
+    Column("is_finished", Boolean, nullable=False),
+    Column("counts", JSON, nullable=False),
 )
 
 # Each bundle has seen every revision with above < id <= up_to: what waits for it is looked for outside of these only.

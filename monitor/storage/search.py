@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from monitor.stages.searchquery import Term
 
 # More than so many texts are not counted: "more than" tells as much, and costs nothing.
-MAX_COUNTED = 10_000
+MAX_COUNTED = 1_000
+# The best ones are looked for among the newest so many texts that fit: to rank a million takes minutes.
+MAX_RANKED = 5_000
 _INDEX = table("revision_search", column("rowid"), column("rank"))
 
 
@@ -47,15 +49,25 @@ def search_texts(  # noqa: PLR0913 - a search is all of this
     counted = fitting.with_only_columns(revisions.c.article_id).order_by(None).limit(MAX_COUNTED + 1).subquery()
     seen, total = connection.execute(select(func.count(), func.count(counted.c.article_id.distinct())).select_from(counted)).one()
     if by_rank and terms:
-        ordered = fitting.order_by(_rank(connection, terms), revisions.c.id.desc()).offset(place)
+        ordered = _keep_newest(connection, fitting, terms).order_by(_rank(connection, terms), revisions.c.id.desc()).offset(place)
     else:
-        ordered = fitting.order_by(revisions.c.id.desc())
-        ordered = ordered.where(revisions.c.id < place) if place else ordered
+        # The index gives its rows in this order by itself; by the texts' own number all that fit would be read and sorted.
+        number = _INDEX.c.rowid if terms and connection.dialect.name == "sqlite" else revisions.c.id
+        ordered = fitting.order_by(number.desc())
+        ordered = ordered.where(number < place) if place else ordered
     rows, taken, last = _take_articles(connection, ordered, fitting, limit)
     hits = _make_hits(connection, rows, bundle)
     is_more = len(rows) == limit and taken is not None
     following = None if not is_more else str(place + (taken or 0)) if by_rank and terms else str(last)
     return SearchPage(total, seen > MAX_COUNTED, hits, following)
+
+
+def _keep_newest(connection: Connection, fitting: Select[Any], terms: tuple[Term, ...]) -> Select[Any]:
+    """What fits, as far as it is among the newest `MAX_RANKED` texts with these words."""
+    number = _INDEX.c.rowid if connection.dialect.name == "sqlite" else revisions.c.id
+    newest = select(number).where(_match(connection, terms)).order_by(number.desc()).limit(1).offset(MAX_RANKED)
+    last = connection.execute(newest).scalar()
+    return fitting if last is None else fitting.where(number > last)
 
 
 def _read_cursor(after: str | None) -> int:

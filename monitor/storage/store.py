@@ -13,6 +13,7 @@ from monitor.errors import StoreError
 from monitor.storage import (
     articles,
     assessments,
+    backfills,
     daycounts,
     digests,
     drift,
@@ -23,11 +24,12 @@ from monitor.storage import (
     histories,
     notifications,
     pages,
+    retention,
     search,
 )
 from monitor.storage.claims import Claims, hold_for_transaction
 from monitor.storage.days import day_bounds
-from monitor.storage.engine import display_url, find_remedy, open_engine, read_reason
+from monitor.storage.engine import display_url, find_remedy, measure_bytes, open_engine, read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from monitor.reports import (
         ArticleHistory,
         AssessmentCounts,
+        BackfillProgress,
         Digest,
         ExportRow,
         FeedHealth,
@@ -163,6 +166,29 @@ class SqlStore:
         """See `monitor.ports.Store`."""
         with self._begin() as connection:
             return assessments.load_pending(connection, bundle, limit=limit, before=before, since=since)
+
+    def load_backfill(self, source: str) -> BackfillProgress:
+        """How far a file has been read."""
+        with self._begin() as connection:
+            return backfills.load_progress(connection, source)
+
+    def save_backfill(
+        self, source: str, progress: BackfillProgress, *, voices: Sequence[Feed], documents: Sequence[TakenDocument]
+    ) -> None:
+        """Keep a chunk of a file with how far it has been read."""
+        with self._begin() as connection:
+            hold_for_transaction(connection, "feeds")
+            backfills.save_chunk(connection, source, progress, voices=voices, documents=documents)
+
+    def forget_old_copies(self, before: datetime) -> None:
+        """Drop what would find copies of articles first seen before a time."""
+        with self._begin() as connection:
+            backfills.forget_old_copies(connection, before)
+
+    def count_unclustered(self) -> int:
+        """How many articles have not been looked at for copies."""
+        with self._begin() as connection:
+            return backfills.count_unclustered(connection)
 
     def settle_assessments(self, bundle: str) -> None:
         """See `monitor.ports.Store`."""
@@ -282,6 +308,21 @@ class SqlStore:
         with self._begin() as connection:
             notifications.save_told(connection, channel, kind=kind, subject=subject, article_ids=article_ids, told_at=told_at)
 
+    def fold_visits(self, *, before: datetime, timezone: str) -> int | None:
+        """Fold one stretch of old visits; gives how many rows went, None where nothing is left. See `monitor.storage.retention`."""
+        with self._begin() as connection:
+            return retention.fold_visits(connection, before=before, timezone=timezone)
+
+    def fold_runs(self, *, before: date) -> int | None:
+        """Fold the runs of one old day; gives how many rows went, None where nothing is left."""
+        with self._begin() as connection:
+            return retention.fold_runs(connection, before=before)
+
+    def forget_notifications(self, *, before: datetime) -> int:
+        """Forget old messages to channels, but the last ones; gives how many."""
+        with self._begin() as connection:
+            return retention.forget_notifications(connection, before=before)
+
     def load_health(self, start: datetime, end: datetime) -> tuple[FeedHealth, ...]:
         """Every feed's visits between two times."""
         with self._begin() as connection:
@@ -296,6 +337,16 @@ class SqlStore:
         """When the last run began and ended (None: it never did); None where there was none."""
         with self._begin() as connection:
             return feeds.load_last_run(connection)
+
+    def load_last_success(self) -> datetime | None:
+        """When a run last finished that did not see all its feeds fail; None where none did."""
+        with self._begin() as connection:
+            return feeds.load_last_success(connection)
+
+    def measure_bytes(self) -> int:
+        """How much room the database takes."""
+        with self._begin() as connection:
+            return measure_bytes(connection)
 
     def load_last_runs(self, first: date, last: date) -> dict[date, RunReport]:
         """The report of the last run of each day that had one, newest day first."""

@@ -51,7 +51,7 @@ def test_a_server_that_is_away(tmp_path: Path, monitor: Monitor, feed_server: Fe
     feed_server.write_feeds(tmp_path / "feeds.yaml")
     server.stop()
     done = monitor("run", "--now", NOW, "--no-encoder", "--db", db_url)
-    assert_one_message(done, 4, "store postgresql", "cannot be opened", "look whether the database server is running")
+    assert_one_message(done, 4, "store postgresql", "cannot be opened", "check host and port, and that PostgreSQL runs there")
     server.start()
     assert_healed(tmp_path, monitor, db_url, keys)
 

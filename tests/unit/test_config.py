@@ -62,6 +62,9 @@ def test_id_and_url_are_enough(path: Path) -> None:
         "archive": {"enabled": True, "keep_days": 365, "max_bytes": 20_000_000_000},
         "assess": {"rescore_s": 300},
         "notify": {"channels": [], "digest_url": None, "min_flagged": 1, "on_failure": True},
+        "metrics": {"textfile": None},
+        "healthcheck": None,
+        "retention": {"visits_days": 90, "runs_days": 400},
     }
 
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from monitor.reports import (
     EntryCounts,
+    FeedCounts,
     RunError,
 )
 from tests.factories import BUNDLE, NOON, make_report
@@ -37,3 +38,14 @@ def test_a_run_that_broke_off_counts_but_the_last_finished_one_is_shown(store):
     digest = load_digest(store)
     assert (digest.runs, digest.last_run.run_id) == (2, "r1")
     assert load_digest(store, date(2026, 5, 13)).last_run is None
+
+
+def test_a_run_of_which_every_feed_failed_is_no_success(store):
+    assert store.load_last_success() is None
+    for hour, counted in enumerate((FeedCounts(due=2, failed=1, fetched=1), FeedCounts(), FeedCounts(due=2, failed=2))):
+        at = NOON + timedelta(hours=hour)
+        store.start_run(f"r{hour}", started_at=at, day=DAY, bundle=BUNDLE)
+        store.finish_run(make_report(f"r{hour}", feeds=counted, finished_at=at))
+    store.start_run("broken", started_at=NOON + timedelta(hours=9), day=DAY, bundle=BUNDLE)
+    # Where nothing was due, nothing failed.
+    assert store.load_last_success() == NOON + timedelta(hours=1)
