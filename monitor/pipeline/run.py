@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from monitor.errors import MonitorError
@@ -21,7 +21,7 @@ from monitor.reports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date, datetime
 
     from monitor.records import (
@@ -37,7 +37,23 @@ def run_pipeline(
     What was fetched before ``since`` and waits for the bundle is left to `monitor.pipeline.assess.rescore_backlog`.
     Without a classifier a run only collects: looking for copies, assessing and indexing wait for the next run that has one.
     """
-    gc.freeze()  # what start-up made stays: else it is looked through again and again while documents come and go
+    with _frozen_memory():
+        return _run_steps(parts, feeds, run_id=run_id, started_at=started_at, day=day, since=since)
+
+
+@contextmanager
+def _frozen_memory() -> Iterator[None]:
+    """Leave what is there already out of the search for garbage: else it is looked through again and again meanwhile."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # in a process that lives on, what the last run left would stay for ever
+
+
+def _run_steps(
+    parts: Parts, feeds: Sequence[Feed], *, run_id: str, started_at: datetime, day: date, since: datetime | None
+) -> Tally:
     tally = Tally()
     with timed(parts, tally, "store"):
         parts.store.sync_feeds(feeds)

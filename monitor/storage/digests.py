@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, Subquery, case, func, select
+from sqlalchemy import Connection, Select, Subquery, case, exists, func, select
 
 from monitor.dayreports import BundleFacts
 from monitor.reports import (
@@ -107,7 +107,11 @@ def _count_day(connection: Connection, latest: Subquery, bundle: str, start: dat
     ).select_from(latest.outerjoin(assessments, by_bundle))
     row = connection.execute(query).one()
     in_day = (entries.c.first_seen_at >= start) & (entries.c.first_seen_at < end)
-    copies = connection.execute(select(func.count()).where(in_day & ~entries.c.owns_article)).scalar_one()
+    # An entry that was a copy may have been edited since, and have an article of its own now.
+    of_entry = (revisions.c.article_id == entries.c.article_id) & (revisions.c.feed_id == entries.c.feed_id)
+    made_article = exists().where(of_entry & (revisions.c.fetched_at == entries.c.first_seen_at) & ~revisions.c.is_variant)
+    was_copy = in_day & (~entries.c.owns_article | ~made_article)
+    copies = connection.execute(select(func.count()).select_from(entries).where(was_copy)).scalar_one()
     unflagged = row.articles - row.flagged - row.pending - row.failed
     return DayCounts(row.articles, row.flagged, unflagged, row.pending, row.failed, copies)
 

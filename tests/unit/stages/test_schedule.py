@@ -31,6 +31,8 @@ KNOWN = FeedState(etag='"1"', document_sha256="ab" * 32)
         pytest.param(FeedState(), True, False, id="never visited"),
         pytest.param(replace(KNOWN, not_before=NOON + HOUR), False, False, id="asked to wait"),
         pytest.param(replace(KNOWN, not_before=NOON), True, False, id="waited"),
+        pytest.param(replace(KNOWN, not_before=NOON + 24 * HOUR), False, False, id="waits for a day"),
+        pytest.param(replace(KNOWN, not_before=NOON + 25 * HOUR), True, False, id="put off by a clock that was wrong"),
         pytest.param(replace(KNOWN, unchanged=FULL_GET_EVERY - 1), True, False, id="unchanged for long"),
         pytest.param(replace(KNOWN, unchanged=FULL_GET_EVERY), True, True, id="unchanged for too long"),
         pytest.param(replace(KNOWN, lies=2), True, True, id="has lied twice"),

@@ -47,6 +47,16 @@ def test_copies_in_several_outlets_are_one_story_with_all_of_them(store):
     )
 
 
+def test_a_copy_that_is_edited_later_stays_a_copy_on_its_day(store):
+    visit(store, entry("e1"), at=NOON)
+    visit(store, entry("c1", feed_id="pier"), feed_id="pier", at=NOON + HOUR)
+    visit(store, entry("c2", feed_id="pier"), feed_id="pier", at=NOON + HOUR)
+    assert load(store).counts.copies == 2
+    visit(store, entry("c1", f"{LONG} Дополнено", feed_id="pier"), feed_id="pier", at=NOON + ONE_DAY)
+    assert store.count_articles() == 2
+    assert load(store).counts.copies == 2
+
+
 def test_a_story_that_grows_on_a_later_day_is_told_then(store):
     visit(store, entry("e1"), at=NOON)
     assess_pending(store)
