@@ -51,6 +51,10 @@ def feeds(tmp_path: Path, feed_server: FeedServer) -> FeedServer:
     return feed_server
 
 
+# Where a disk fills up depends on what is left of it. All are tried with MONITOR_TEST_FAULTS=all; a run of all tests tries two.
+FREE_KB = (8, 80, 160, 320, 480, 640) if os.environ.get("MONITOR_TEST_FAULTS") == "all" else (80, 320)
+
+
 @pytest.mark.parametrize("what", ["db", "archive", "digests"])
 @pytest.mark.parametrize("is_fresh", [True, False], ids=["fresh", "used"])
 def test_a_full_disk(tmp_path: Path, monitor: Monitor, feeds: FeedServer, disk: Disk, what: str, is_fresh: bool) -> None:
@@ -67,7 +71,7 @@ def test_a_full_disk(tmp_path: Path, monitor: Monitor, feeds: FeedServer, disk: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("free_kb", [8, 80, 160, 320, 480, 640])
+@pytest.mark.parametrize("free_kb", FREE_KB)
 def test_everything_on_one_disk_that_fills_up_somewhere(monitor: Monitor, feeds: FeedServer, disk: Disk, free_kb: int) -> None:
     places = make_places(disk.folder)
     assert monitor("run", "--now", NOW, *places.options).returncode == 0
